@@ -14,4 +14,5 @@
 //!
 //! Everyone may use [`event`]; beyond that a step knows only the one on its left.
 
+pub mod parse;
 pub mod event;

@@ -1,0 +1,381 @@
+//! Events in the API server's own field order and spelling, read without looking for anything.
+//!
+//! The server writes every `audit.k8s.io/v1` event as one compact line with its fields in the order
+//! of the Go type. This reader expects exactly that: literal text, a value, literal text. Whatever
+//! it meets that it does not expect, it gives up and [`object`](super::object) reads the line instead, so it
+//! can be fast without ever deciding anything alone: where it answers, the general reader would
+//! give the same event.
+//!
+//! What it accepts it has proved: strings are closed, nested values are sound JSON, every field
+//! comes at most once and the object ends with the line.
+
+use bumpalo::Bump;
+
+use super::json::Scanner;
+use super::object::derive_object;
+use super::quote::special;
+use crate::event::{Event, Format, ObjectReference, RawJson, ResponseStatus, Stage, Text, Timestamp, User};
+
+/// How such a line begins.
+const HEAD: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"";
+
+/// Reads the event that takes up all of `line` into `event`, which must be empty; `false` if it is
+/// written in any other way, and then `event` is worth nothing. (An event is large: returning it
+/// would copy it twice.)
+#[inline]
+pub fn read<'a>(line: &'a [u8], arena: &'a Bump, event: &mut Event<'a>) -> bool {
+    line.starts_with(HEAD) && Cursor { line, at: HEAD.len() }.whole(arena, event).is_some()
+}
+
+struct Cursor<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>) -> Option<()> {
+        event.raw = self.line;
+        event.format = Format::V1;
+        self.head(event)?;
+        self.middle(event)?;
+        self.tail(event)?;
+        if self.at != self.line.len() {
+            return None;
+        }
+        if event.object_ref.is_none() {
+            derive_object(event, arena);
+        }
+        Some(())
+    }
+
+    /// Takes exactly these bytes, if they are next.
+    #[inline(always)]
+    fn skip(&mut self, literal: &[u8]) -> bool {
+        let next = self.line.get(self.at..).is_some_and(|rest| rest.starts_with(literal));
+        if next {
+            self.at += literal.len();
+        }
+        next
+    }
+
+    /// Takes exactly these bytes, or gives up.
+    #[inline(always)]
+    fn expect(&mut self, literal: &[u8]) -> Option<()> {
+        self.skip(literal).then_some(())
+    }
+
+    /// Takes the rest of a string whose opening quote is behind us.
+    #[inline(always)]
+    fn text(&mut self) -> Option<Text<'a>> {
+        let start = self.at;
+        let mut end = special(self.line, start)?;
+        let escaped = self.line[end] == b'\\';
+        while self.line[end] == b'\\' {
+            end = special(self.line, end + 2)?;
+        }
+        self.at = end + 1;
+        Some(Text::json(&self.line[start..end], escaped))
+    }
+
+    /// Takes a string that counts as absent when empty.
+    #[inline(always)]
+    fn filled(&mut self) -> Option<Option<Text<'a>>> {
+        Some(Some(self.text()?).filter(|text| !text.is_empty()))
+    }
+
+    /// Takes any value, proved sound.
+    fn value(&mut self) -> Option<RawJson<'a>> {
+        let mut scanner = Scanner::new(self.line, self.at);
+        let value = scanner.value().ok()?;
+        self.at = scanner.position();
+        Some(value)
+    }
+
+    /// Takes a value that counts as absent when `null`.
+    fn present(&mut self) -> Option<Option<RawJson<'a>>> {
+        Some(Some(self.value()?).filter(|value| !value.is_null()))
+    }
+
+    /// Takes items up to the closing byte of a container whose opening byte is behind us.
+    #[inline(always)]
+    fn container(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<RawJson<'a>> {
+        let start = self.at - 1;
+        loop {
+            item(self)?;
+            match self.line.get(self.at)? {
+                b',' => self.at += 1,
+                &byte if byte == close => break,
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        Some(RawJson(&self.line[start..self.at]))
+    }
+
+    /// Takes a list of strings whose opening bracket is behind us.
+    #[inline(always)]
+    fn strings(&mut self) -> Option<RawJson<'a>> {
+        self.container(b']', |cursor| {
+            cursor.expect(b"\"")?;
+            cursor.text().map(drop)
+        })
+    }
+
+    /// Takes a map from string to string whose opening brace is behind us.
+    #[inline(always)]
+    fn string_map(&mut self) -> Option<RawJson<'a>> {
+        self.container(b'}', |cursor| {
+            cursor.expect(b"\"")?;
+            cursor.text()?;
+            cursor.expect(b":\"")?;
+            cursor.text().map(drop)
+        })
+    }
+
+    /// Takes a map from string to list of strings whose opening brace is behind us.
+    #[inline(always)]
+    fn lists_map(&mut self) -> Option<RawJson<'a>> {
+        self.container(b'}', |cursor| {
+            cursor.expect(b"\"")?;
+            cursor.text()?;
+            cursor.expect(b":[")?;
+            cursor.strings().map(drop)
+        })
+    }
+
+    /// From the level to the verb.
+    #[inline(always)]
+    fn head(&mut self, event: &mut Event<'a>) -> Option<()> {
+        event.level = Some(self.text()?);
+        self.expect(b",\"auditID\":\"")?;
+        event.audit_id = Some(self.text()?);
+        self.expect(b",\"stage\":\"")?;
+        event.stage = Stage::from_text(self.text()?);
+        self.expect(b",\"requestURI\":\"")?;
+        event.request_uri = Some(self.text()?);
+        self.expect(b",\"verb\":\"")?;
+        event.verb = Some(self.text()?);
+        self.expect(b",\"user\":{")?;
+        self.user(&mut event.user)
+    }
+
+    /// From the impersonated user to the response status.
+    #[inline(always)]
+    fn middle(&mut self, event: &mut Event<'a>) -> Option<()> {
+        if self.skip(b",\"impersonatedUser\":{") {
+            self.user(event.impersonated_user.insert(User::default()))?;
+        }
+        if self.skip(b",\"authenticationMetadata\":") {
+            event.authentication_metadata = self.present()?;
+        }
+        if self.skip(b",\"sourceIPs\":[") {
+            event.source_ips = Some(self.strings()?);
+        }
+        if self.skip(b",\"userAgent\":\"") {
+            event.user_agent = Some(self.text()?);
+        }
+        if self.skip(b",\"objectRef\":{") {
+            self.object_ref(event.object_ref.insert(ObjectReference::default()))?;
+        }
+        if self.skip(b",\"responseStatus\":{\"metadata\":{}") {
+            self.response_status(event.response_status.insert(ResponseStatus::default()))?;
+        }
+        Some(())
+    }
+
+    /// From the bodies to the end.
+    #[inline(always)]
+    fn tail(&mut self, event: &mut Event<'a>) -> Option<()> {
+        if self.skip(b",\"requestObject\":") {
+            event.request_object = self.present()?;
+        }
+        if self.skip(b",\"responseObject\":") {
+            event.response_object = self.present()?;
+        }
+        self.expect(b",\"requestReceivedTimestamp\":\"")?;
+        let received = self.time()?;
+        self.expect(b",\"stageTimestamp\":\"")?;
+        // A request is received and answered within one second, mostly.
+        let stage = self.time()?;
+        let received_at = Timestamp::parse_micros(received)?;
+        event.request_received = Some(received_at);
+        event.stage_timestamp = Some(received_at.parse_near(received, stage)?);
+        event.exact_times = true;
+        if self.skip(b",\"annotations\":{") {
+            event.annotations = Some(self.string_map()?);
+        }
+        self.expect(b"}")
+    }
+
+    /// `username`, `uid`, `groups`, `extra`, each at most once; the opening brace is behind us.
+    #[inline(always)]
+    fn user(&mut self, user: &mut User<'a>) -> Option<()> {
+        let first = self.at;
+        if self.member(first, b"\"username\":\"") {
+            user.username = self.filled()?;
+        }
+        if self.member(first, b"\"uid\":\"") {
+            user.uid = self.filled()?;
+        }
+        if self.member(first, b"\"groups\":[") {
+            user.groups = Some(self.strings()?);
+        }
+        if self.member(first, b"\"extra\":{") {
+            user.extra = Some(self.lists_map()?);
+        }
+        self.expect(b"}")
+    }
+
+    /// Takes a member's key, with a comma before it unless it is the object's first.
+    #[inline(always)]
+    fn member(&mut self, first: usize, key: &[u8]) -> bool {
+        let comma = usize::from(self.at != first);
+        let rest = self.line.get(self.at..).unwrap_or_default();
+        let found =
+            (comma == 0 || rest.first() == Some(&b',')) && rest.get(comma..).is_some_and(|r| r.starts_with(key));
+        if found {
+            self.at += comma + key.len();
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn object_ref(&mut self, object: &mut ObjectReference<'a>) -> Option<()> {
+        let first = self.at;
+        if self.member(first, b"\"resource\":\"") {
+            object.resource = self.filled()?;
+        }
+        if self.member(first, b"\"namespace\":\"") {
+            object.namespace = self.filled()?;
+        }
+        if self.member(first, b"\"name\":\"") {
+            object.name = self.filled()?;
+        }
+        if self.member(first, b"\"uid\":\"") {
+            object.uid = self.filled()?;
+        }
+        if self.member(first, b"\"apiGroup\":\"") {
+            object.api_group = self.filled()?;
+        }
+        if self.member(first, b"\"apiVersion\":\"") {
+            object.api_version = self.filled()?;
+        }
+        // v1alpha1's way of writing the group; rare enough to leave to the general reader.
+        if object.api_version.is_some_and(|version| version.raw().contains(&b'/')) {
+            return None;
+        }
+        if self.member(first, b"\"resourceVersion\":\"") {
+            object.resource_version = self.filled()?;
+        }
+        if self.member(first, b"\"subresource\":\"") {
+            object.subresource = self.filled()?;
+        }
+        self.expect(b"}")
+    }
+
+    #[inline(always)]
+    fn response_status(&mut self, status: &mut ResponseStatus<'a>) -> Option<()> {
+        if self.skip(b",\"status\":\"") {
+            status.status = self.filled()?;
+        }
+        if self.skip(b",\"message\":\"") {
+            status.message = self.filled()?;
+        }
+        if self.skip(b",\"reason\":\"") {
+            status.reason = self.filled()?;
+        }
+        if self.skip(b",\"details\":") {
+            status.details = self.present()?;
+        }
+        if self.skip(b",\"code\":") {
+            let digits: &[u8; 3] = self.line.get(self.at..)?.first_chunk()?;
+            let value =
+                digits.iter().try_fold(0i32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i32::from(b - b'0')));
+            // A leading zero is no number in JSON.
+            status.code = value.filter(|&code| code >= 100);
+            status.code?;
+            self.at += 3;
+        }
+        self.expect(b"}")
+    }
+
+    /// A time of the server's 27 characters, not read yet, and its closing quote.
+    #[inline(always)]
+    fn time(&mut self) -> Option<&'a [u8; 27]> {
+        let text = self.line.get(self.at..)?.first_chunk()?;
+        self.at += 27;
+        self.expect(b"\"")?;
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::object::{self, Object};
+
+    const LOG: &str = include_str!("../../testdata/json/cluster.log");
+
+    /// What the general reader makes of a line, if it is one event and nothing else.
+    fn general(line: &[u8], arena: &Bump) -> Option<String> {
+        match object::read(line, 0, arena) {
+            Ok((Object::Event(event), end)) if end == line.len() => Some(format!("{event:?}")),
+            _ => None,
+        }
+    }
+
+    /// Where this reader answers, the general one gives the same; returns whether it answered.
+    fn agrees(line: &[u8]) -> bool {
+        let arena = Bump::new();
+        let mut event = Event::empty(&[], Format::V1);
+        if !read(line, &arena, &mut event) {
+            return false;
+        }
+        let found = Some(format!("{event:?}"));
+        assert_eq!(found, general(line, &arena), "{}", String::from_utf8_lossy(line));
+        true
+    }
+
+    #[test]
+    fn reads_every_line_a_server_wrote() {
+        for line in LOG.lines() {
+            assert!(agrees(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn agrees_on_lines_with_a_byte_changed() {
+        let mut state = 7u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let bytes = b"\"\\{}[],: \n0aZ\x00\xff";
+        let mut answered = 0;
+        for line in LOG.lines().step_by(7) {
+            for _ in 0..200 {
+                let mut mutant = line.as_bytes().to_vec();
+                let at = random(mutant.len());
+                match random(3) {
+                    0 => mutant[at] = bytes[random(bytes.len())],
+                    1 => mutant.insert(at, bytes[random(bytes.len())]),
+                    _ => drop(mutant.remove(at)),
+                }
+                answered += usize::from(agrees(&mutant));
+            }
+        }
+        assert!(answered > 1000, "most changes inside strings leave a line the server could have written");
+    }
+
+    #[test]
+    fn agrees_on_lines_cut_and_members_swapped() {
+        for line in LOG.lines().take(12) {
+            for at in 0..line.len() {
+                agrees(&line.as_bytes()[..at]);
+            }
+            for (a, b) in [("\"verb\"", "\"stage\""), ("\"uid\"", "\"username\""), ("\"resource\"", "\"name\"")] {
+                agrees(line.replace(a, "\"#\"").replace(b, a).replace("\"#\"", b).as_bytes());
+            }
+        }
+    }
+}

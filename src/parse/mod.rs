@@ -1,0 +1,12 @@
+//! From bytes to events: what a record is, which format it has, and what it says.
+//!
+//! [`records`] cuts a region into records and recognises each; [`canonical`] reads events as
+//! the server itself writes them, [`object`] JSON events of every version and order, [`legacy`] the two text formats, [`json`] proves JSON sound. This room opens nothing and
+//! prints nothing: it hands borrowed events and counted problems to a [`records::Visitor`].
+
+pub mod canonical;
+pub mod json;
+pub mod legacy;
+pub mod object;
+mod quote;
+pub mod records;

@@ -1,0 +1,510 @@
+//! Cuts bytes into records and says what each one is.
+//!
+//! A record is a line, or a JSON value where values span lines. Recognition is per record: streams
+//! mix formats. The reader walks a *region*: bytes that begin at a record and whose end is known to
+//! be a record start, the end of input, or not known yet. Which bytes are records depends on the
+//! bytes alone, never on how the input was cut into regions; [`is_definite_start`] is what makes
+//! that possible: at such a line no value can still be open, whatever came before.
+
+mod torn;
+
+use std::borrow::Cow;
+
+use bumpalo::Bump;
+use memchr::{memchr, memmem};
+
+use super::canonical;
+use super::json::Fault;
+use super::legacy::{self, RequestHalf, ResponseHalf};
+use super::object::{self, Broken, Object};
+use crate::event::{Event, Format, RawJson, Text};
+
+/// What a record's bytes are counted as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bucket {
+    /// One event or several.
+    Event,
+    /// Half of a two-line pair.
+    Half,
+    /// Something sound or foreign that is no audit record.
+    Other,
+    /// What should have been an audit record but cannot be read.
+    Damaged,
+    /// White space, NUL bytes, and punctuation between values.
+    Blank,
+}
+
+/// What stands behind a region's last byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegionEnd {
+    /// Nobody knows yet; leave what is incomplete.
+    More,
+    /// A line at which a record must begin.
+    RecordStart,
+    /// The end of the source.
+    Source,
+}
+
+/// Why a record counts as damaged.
+pub type Reason = Cow<'static, str>;
+
+/// The reason of an incomplete last line, which in a live file is no fault.
+pub const UNFINISHED_LAST_LINE: &str = "unfinished last line";
+
+/// Receives what a region holds, in order. Offsets count from the region's first byte.
+pub trait Visitor<'a> {
+    /// An event; `record` is the whole record it was read from, `bytes` what it is charged with.
+    fn event(&mut self, event: &Event<'a>, record: &'a [u8], offset: usize, bytes: usize);
+    /// The request line of a two-line pair.
+    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize);
+    /// The response line of a two-line pair.
+    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize);
+    /// Accounts for a record of `bytes` bytes; `counted` is false for the later pieces of one record.
+    fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool);
+    /// The API server says in its own log that it dropped this many events.
+    fn lost(&mut self, events: u64);
+    /// A damaged record that begins at `offset`; `place` is where reading failed.
+    fn damage(&mut self, reason: Reason, offset: usize, place: Place);
+}
+
+/// A place within the bytes that one [`Carry`] has walked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// Line feeds before it.
+    pub line: u64,
+    /// Bytes before it on its line.
+    pub byte: u64,
+}
+
+/// What a reader must remember between two regions that follow each other.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Carry {
+    /// Line feeds so far.
+    pub lines: u64,
+    /// Bytes since the last of them, where a region begins within a line.
+    column: u64,
+    /// Whether a run of NUL bytes was cut in two, so that its rest is no record of its own.
+    in_nul_run: bool,
+}
+
+impl Carry {
+    /// The state at a cut, `column` bytes behind the start of its line, and perhaps within a run of
+    /// NUL bytes.
+    pub const fn at_cut(column: u64, in_nul_run: bool) -> Self {
+        Carry { lines: 0, column, in_nul_run }
+    }
+
+    /// How far behind the start of its line a stretch ends that begins `column` bytes behind one.
+    pub fn column_behind(stretch: &[u8], column: u64) -> u64 {
+        match memchr::memrchr(b'\n', stretch) {
+            Some(feed) => (stretch.len() - feed - 1) as u64,
+            None => column + stretch.len() as u64,
+        }
+    }
+}
+
+/// Whether the line that `line` starts with begins a record whatever came before it.
+///
+/// True where no pretty-printed JSON value can continue: a compact object, a letter that starts no
+/// JSON literal, a year, a log prefix. Inside a value such a line is proof of a tear.
+pub fn is_definite_start(line: &[u8]) -> bool {
+    match line {
+        [b'{', b'"', ..] => true,
+        [b'A'..=b'Z' | b'<', ..] => true,
+        // Where the bytes end too early to tell, it may still become a literal.
+        [b'a'..=b'z', ..] => {
+            [&b"true"[..], b"false", b"null"].iter().all(|w| !line.starts_with(w) && !w.starts_with(line))
+        }
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/', ..] => true,
+        [b'[', b'p', ..] => true,
+        _ => false,
+    }
+}
+
+/// Reads the records of a region and returns how many bytes were used: all of them unless the
+/// region's end is [`RegionEnd::More`].
+pub fn read_region<'a>(
+    region: &'a [u8],
+    end: RegionEnd,
+    carry: &mut Carry,
+    arena: &'a Bump,
+    visitor: &mut impl Visitor<'a>,
+) -> usize {
+    let mut reader = Reader { region, end, carry, arena, visitor, origin: 0, counted: (0, 0), physical: None };
+    let mut at = 0;
+    while at < region.len() {
+        match reader.record(at) {
+            Some(next) => {
+                reader.carry.lines += line_feeds(&region[at..next]);
+                at = next;
+            }
+            None => break,
+        }
+    }
+    reader.carry.column = Carry::column_behind(&region[..at], reader.carry.column);
+    at
+}
+
+/// Counts line feeds; nearly always there is one, and it is the last byte.
+fn line_feeds(record: &[u8]) -> u64 {
+    match memchr(b'\n', record) {
+        None => 0,
+        Some(at) if at + 1 == record.len() => 1,
+        Some(_) => memchr::memchr_iter(b'\n', record).count() as u64,
+    }
+}
+
+struct Reader<'a, 'r, V> {
+    region: &'a [u8],
+    end: RegionEnd,
+    carry: &'r mut Carry,
+    arena: &'a Bump,
+    visitor: &'r mut V,
+    /// Where the record at hand begins; `carry.lines` counts up to here.
+    origin: usize,
+    /// So many line feeds stand between `origin` and this offset. A torn value can have a damaged
+    /// record on every line, and counting from its start each time would take for ever.
+    counted: (usize, u64),
+    /// The physical line last looked for. A line can hold a million records, and its end is far.
+    physical: Option<Line>,
+}
+
+/// One physical line: where it starts, where its content ends, where the next one starts.
+#[derive(Clone, Copy)]
+struct Line {
+    start: usize,
+    end: usize,
+    next: usize,
+}
+
+/// What a line, read by itself, turned out to be.
+enum Read {
+    /// Accounted for.
+    Done,
+    /// Accounted for up to here, where another record begins on the same line.
+    Next(usize),
+    /// Not yet: its JSON goes on behind the line's end.
+    Open { value: usize },
+    /// Damaged from here to the line's end.
+    Broken(Tear),
+}
+
+/// A stretch of a line that cannot be read.
+struct Tear {
+    from: usize,
+    at: usize,
+    reason: Reason,
+    /// Whether the bytes merely end too early.
+    cut: bool,
+}
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Reads the record at `at`; none when it needs bytes that are not there yet.
+    fn record(&mut self, at: usize) -> Option<usize> {
+        self.origin = at;
+        self.counted = (at, 0);
+        if self.region[at] == 0 || self.carry.in_nul_run {
+            return Some(self.nul_run(at));
+        }
+        let line = self.line(at)?;
+        match self.read_line(line) {
+            Read::Done => Some(line.next),
+            Read::Next(next) => Some(next),
+            Read::Open { value } => self.spanning(line, value),
+            Read::Broken(tear) => {
+                self.broken(line, tear);
+                Some(line.next)
+            }
+        }
+    }
+
+    /// Counts a run of NUL bytes, of which only a whole one is a record.
+    fn nul_run(&mut self, at: usize) -> usize {
+        let rest = &self.region[at..];
+        let zero_pages = rest.chunks_exact(4096).take_while(|page| page.iter().all(|&b| b == 0)).count();
+        let tail = rest[zero_pages * 4096..].iter().take_while(|&&b| b == 0).count();
+        let length = zero_pages * 4096 + tail;
+        self.visitor.record(Bucket::Blank, length, !self.carry.in_nul_run);
+        self.carry.in_nul_run = at + length == self.region.len() && self.end == RegionEnd::More;
+        at + length
+    }
+
+    #[inline]
+    fn line(&mut self, start: usize) -> Option<Line> {
+        if let Some(line) = self.physical.filter(|line| (line.start..line.next).contains(&start)) {
+            return Some(Line { start, ..line });
+        }
+        let rest = &self.region[start..];
+        let line = match memchr(b'\n', rest) {
+            Some(length) => Line { start, end: start + length, next: start + length + 1 },
+            None if self.end == RegionEnd::More => return None,
+            None => Line { start, end: self.region.len(), next: self.region.len() },
+        };
+        let is_first = start == 0 || self.region[start - 1] == b'\n';
+        let physical = if is_first { start } else { self.line_start(start) };
+        self.physical = Some(Line { start: physical, ..line });
+        Some(line)
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        memchr::memrchr(b'\n', &self.region[..at]).map_or(0, |feed| feed + 1)
+    }
+
+    #[inline]
+    fn read_line(&mut self, line: Line) -> Read {
+        let value = skip_separators(self.region, line.start, line.end);
+        if value == line.end {
+            self.visitor.record(Bucket::Blank, line.next - line.start, true);
+            return Read::Done;
+        }
+        if self.region[value] == b'{'
+            && matches!(self.region[value + 1..line.end].first(), None | Some(b'"' | b'}' | b' ' | b'\t' | b'\r'))
+        {
+            return self.read_values(line, value);
+        }
+        self.read_text(line)
+    }
+
+    /// Reads a line that begins with a JSON object: one value, or several one behind the other.
+    fn read_values(&mut self, line: Line, first: usize) -> Read {
+        let mut event = Event::empty(&[], Format::V1);
+        if canonical::read(&self.region[first..line.end], self.arena, &mut event) {
+            let bytes = line.next - line.start;
+            self.visitor.event(&event, &self.region[line.start..line.next], first, bytes);
+            self.visitor.record(Bucket::Event, bytes, true);
+            return Read::Done;
+        }
+        let text = &self.region[..line.end];
+        let (mut at, mut events) = (first, 0usize);
+        let start = line.start;
+        loop {
+            match object::read(text, at, self.arena) {
+                Ok((object, end)) => {
+                    let next = skip_separators(self.region, end, line.end);
+                    // All of the line is charged to one value or another, so a cut between two of
+                    // them changes nothing.
+                    let from = if at == first { start } else { at };
+                    let bytes = if next == line.end { line.next - from } else { next - from };
+                    events += self.object(object, line, at, bytes, 0);
+                    if next == line.end {
+                        let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
+                        self.visitor.record(bucket, line.next - start, true);
+                        return Read::Done;
+                    }
+                    if self.region[next] != b'{' {
+                        return self.trailing(line, start, next, events);
+                    }
+                    at = next;
+                }
+                Err(broken) => {
+                    if at != first {
+                        // What came before is whole; let the rest be a record that begins here.
+                        let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
+                        self.visitor.record(bucket, at - start, true);
+                        return Read::Next(at);
+                    }
+                    if matches!(broken.fault, Fault::EndsInValue(_)) {
+                        return Read::Open { value: first };
+                    }
+                    return Read::Broken(Tear::of(start, &broken));
+                }
+            }
+        }
+    }
+
+    /// Text behind the last value of a line: damage if it follows an event, else all of it is foreign.
+    fn trailing(&mut self, line: Line, start: usize, next: usize, events: usize) -> Read {
+        if events == 0 {
+            self.visitor.record(Bucket::Other, line.next - start, true);
+            return Read::Done;
+        }
+        self.visitor.record(Bucket::Event, next - start, true);
+        Read::Broken(Tear { from: next, at: next, reason: Cow::Borrowed("text behind an event"), cut: false })
+    }
+
+    /// Hands on what an object holds; returns how many events that was.
+    #[inline]
+    fn object(&mut self, object: Object<'a>, line: Line, at: usize, bytes: usize, depth: usize) -> usize {
+        match object {
+            Object::Event(event) => {
+                let record = &self.region[line.start..line.next];
+                self.visitor.event(&event, record, at, bytes);
+                1
+            }
+            Object::List(items, format) if depth < MAX_WRAPPING => self.items(items, format, line, at, depth),
+            Object::List(..) | Object::Other => 0,
+        }
+    }
+
+    /// Hands on the events of a list. The list was proved sound, so an item can only fail by being
+    /// no object. An empty list is still the server's own, and counts as one.
+    fn items(&mut self, items: RawJson<'a>, format: Format, line: Line, at: usize, depth: usize) -> usize {
+        let (mut events, mut empty) = (0, true);
+        for item in items.elements() {
+            empty = false;
+            if let Ok((mut object, _)) = object::read(item.0, 0, self.arena) {
+                // Items carry no version of their own; theirs is the list's.
+                if let Object::Event(event) = &mut object
+                    && event.format == Format::Unversioned
+                {
+                    event.format = format;
+                }
+                events += self.object(object, line, at, item.0.len(), depth + 1);
+            }
+        }
+        events.max(usize::from(empty))
+    }
+
+    /// Reads a line that does not begin with JSON: legacy text, JSON behind a prefix, or foreign.
+    fn read_text(&mut self, line: Line) -> Read {
+        let record = &self.region[line.start..line.next];
+        let text = trim_line(&self.region[line.start..line.end]);
+        match legacy::read(text, self.arena) {
+            Some(Ok(found)) => {
+                self.legacy(found, record, line.start);
+                return Read::Done;
+            }
+            Some(Err(problem)) if problem.reason == legacy::JOINED && problem.at > 0 => {
+                return self.joined(line, problem.at);
+            }
+            Some(Err(problem)) => {
+                let at = line.start + problem.at;
+                return Read::Broken(Tear { from: line.start, at, reason: Cow::Borrowed(problem.reason), cut: true });
+            }
+            None => {}
+        }
+        self.read_prefixed(line)
+    }
+
+    /// Two text records stand on one line because a line feed was lost: the first ends where the
+    /// second begins, and is read as if the line ended there.
+    fn joined(&mut self, line: Line, length: usize) -> Read {
+        let end = line.start + length;
+        let first = Line { start: line.start, end, next: end };
+        if let Read::Broken(tear) = self.read_text(first) {
+            self.broken(first, tear);
+        }
+        Read::Next(end)
+    }
+
+    fn legacy(&mut self, found: legacy::Line<'a>, record: &'a [u8], offset: usize) {
+        let bucket = match found {
+            legacy::Line::Event(event) => {
+                self.visitor.event(&event, record, offset, record.len());
+                Bucket::Event
+            }
+            legacy::Line::Request(half) => {
+                self.visitor.request_half(half, record, offset);
+                Bucket::Half
+            }
+            legacy::Line::Response(half) => {
+                self.visitor.response_half(half, record, offset);
+                Bucket::Half
+            }
+        };
+        self.visitor.record(bucket, record.len(), true);
+    }
+
+    /// Tries the first `{"` of the line as an event behind a prefix.
+    fn read_prefixed(&mut self, line: Line) -> Read {
+        let text = &self.region[..line.end];
+        let found = memmem::find(&text[line.start..], b"{\"").map(|at| line.start + at);
+        if let Some(at) = found {
+            match object::read(text, at, self.arena) {
+                Ok((Object::Other, _)) => {}
+                Ok((Object::Event(mut event), _)) => {
+                    event.host = host_of(&self.region[line.start..at]);
+                    self.object(Object::Event(event), line, line.start, line.next - line.start, 0);
+                    self.visitor.record(Bucket::Event, line.next - line.start, true);
+                    return Read::Done;
+                }
+                Ok((list, _)) => {
+                    let events = self.object(list, line, line.start, line.next - line.start, 0);
+                    let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
+                    self.visitor.record(bucket, line.next - line.start, true);
+                    return Read::Done;
+                }
+                Err(broken) if smells_of_audit(&text[at..]) => {
+                    return Read::Broken(Tear::of(line.start, &broken));
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some(events) = lost_events(&text[line.start..]) {
+            self.visitor.lost(events);
+        }
+        self.visitor.record(Bucket::Other, line.next - line.start, true);
+        Read::Done
+    }
+}
+
+impl Tear {
+    fn of(from: usize, broken: &Broken) -> Self {
+        let cut = matches!(broken.fault, Fault::EndsInString(_) | Fault::EndsInValue(_));
+        Tear { from, at: broken.fault.at(), reason: reason(broken), cut }
+    }
+}
+
+/// Lists within lists are followed this far.
+const MAX_WRAPPING: usize = 4;
+
+/// Skips white space, the punctuation of arrays and streams, a byte order mark, and the record
+/// separator of JSON text sequences. `[` counts only where no log prefix can begin with it.
+#[inline]
+fn skip_separators(text: &[u8], start: usize, end: usize) -> usize {
+    let mut at = start;
+    while at < end {
+        match text[at] {
+            b'{' => return at,
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'}' | 0x1e | 0 => at += 1,
+            b'[' if matches!(text.get(at + 1), None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b']')) => {
+                at += 1
+            }
+            0xef if text[at..end].starts_with(b"\xef\xbb\xbf") => at += 3,
+            b'-' if &text[at..end] == b"---" => return end,
+            _ => return at,
+        }
+    }
+    at
+}
+
+fn trim_line(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// How many events the API server says it dropped, when the line is its message about that:
+/// `Error in audit plugin 'log' affecting 1 audit events: …`.
+fn lost_events(line: &[u8]) -> Option<u64> {
+    let at = memmem::find(line, b"Error in audit plugin '")?;
+    let rest = &line[at..];
+    let number = &rest[memmem::find(rest, b"' affecting ")? + 12..];
+    let digits = number.iter().take_while(|b| b.is_ascii_digit()).count();
+    std::str::from_utf8(&number[..digits]).ok()?.parse().ok()
+}
+
+/// Whether text that is no sound JSON was meant to be an audit event.
+fn smells_of_audit(text: &[u8]) -> bool {
+    text.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/")
+        || memmem::find(text, b"\"auditID\"").is_some()
+}
+
+/// The host of a prefix that is one bare word (`oc adm node-logs` puts the node's name there).
+fn host_of(prefix: &[u8]) -> Option<Text<'_>> {
+    let word = prefix.strip_suffix(b" ")?;
+    let bare = !word.is_empty() && word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    (bare && crate::event::Timestamp::parse_prefix(word).is_none()).then_some(Text::plain(word))
+}
+
+/// The reason in words; grouped by it, so it never quotes the log.
+fn reason(broken: &Broken) -> Reason {
+    let what = match broken.fault {
+        Fault::EndsInString(_) | Fault::EndsInValue(_) => "event ends inside",
+        Fault::Malformed(_) => "not valid JSON in",
+        Fault::TooDeep(_) => "nested too deeply in",
+    };
+    match (broken.member, broken.fault) {
+        (Some(member), _) => Cow::Owned(format!("{what} `{member}`")),
+        (None, Fault::Malformed(_)) => Cow::Borrowed("not valid JSON"),
+        (None, _) => Cow::Borrowed("event ends early"),
+    }
+}

@@ -1,0 +1,227 @@
+//! What happens where a record is not whole, or may not be: values that span lines, torn lines, and
+//! good events beside the damage.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+use super::{
+    Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start, line_feeds,
+    reason, skip_separators, trim_line,
+};
+use crate::parse::json::{Depth, LineEnd};
+use crate::parse::object::{self, Object};
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Counts the torn part of the line as damaged, but saves a whole event behind the tear: two
+    /// writers, or a crash, leave half an event and a whole one on one line.
+    pub(super) fn broken(&mut self, line: Line, tear: Tear) {
+        let Some((start, object)) = self.behind_tear(line, tear.from) else {
+            let at_end = line.end == self.region.len() && self.end == RegionEnd::Source;
+            let unfinished = tear.cut && at_end;
+            let reason = if unfinished { Cow::Borrowed(UNFINISHED_LAST_LINE) } else { tear.reason };
+            let place = self.place(tear.at);
+            self.visitor.damage(reason, tear.from, place);
+            self.visitor.record(Bucket::Damaged, line.next - tear.from, true);
+            return;
+        };
+        let place = self.place(tear.at.min(start));
+        self.visitor.damage(tear.reason, tear.from, place);
+        self.visitor.record(Bucket::Damaged, start - tear.from, true);
+        self.object(object, line, start, line.next - start, 0);
+        self.visitor.record(Bucket::Event, line.next - start, true);
+    }
+
+    /// The whole event that ends the line behind a tear at `from`, if there is one.
+    ///
+    /// It must end the line: what stands in the middle of something else is a client's text made to
+    /// look like an event. The number of tries is bounded, since a hostile line can hold many.
+    fn behind_tear(&self, line: Line, from: usize) -> Option<(usize, Object<'a>)> {
+        let text = &self.region[..line.end];
+        memmem::find_iter(text.get(from + 1..)?, RESYNC).take(RESYNC_TRIES).find_map(|found| {
+            let start = from + 1 + found;
+            let (object, end) = object::read(text, start, self.arena).ok()?;
+            (skip_separators(self.region, end, line.end) == line.end).then_some((start, object))
+        })
+    }
+
+    /// The place of an offset within the record at hand.
+    pub(super) fn place(&mut self, at: usize) -> Place {
+        let at = at.min(self.region.len());
+        let known = self.physical.filter(|line| (line.start..=line.end).contains(&at));
+        let line_start = known.map_or_else(|| self.line_start(at), |line| line.start);
+        let (from, feeds) = if at >= self.counted.0 { self.counted } else { (self.origin, 0) };
+        self.counted = (at, feeds + line_feeds(&self.region[from..at]));
+        let before = if line_start == 0 { self.carry.column } else { 0 };
+        Place { line: self.carry.lines + self.counted.1, byte: before + (at - line_start) as u64 }
+    }
+
+    /// Reads a JSON value that goes on behind its first line.
+    pub(super) fn spanning(&mut self, first: Line, value: usize) -> Option<usize> {
+        let mut depth = Depth::default();
+        let mut content = value;
+        let mut line = first;
+        loop {
+            match depth.line(&self.region[content..line.end]) {
+                LineEnd::Closed(length) => return Some(self.spanned(first, value, line, content + length)),
+                LineEnd::InString => return Some(self.torn(first, line.next)),
+                LineEnd::Open => {}
+            }
+            if line.next == self.region.len() {
+                return match self.end {
+                    RegionEnd::More => None,
+                    RegionEnd::RecordStart | RegionEnd::Source => Some(self.torn(first, line.next)),
+                };
+            }
+            if is_definite_start(&self.region[line.next..]) {
+                return Some(self.torn(first, line.next));
+            }
+            let rest = &self.region[line.next..];
+            if self.end == RegionEnd::More && rest.len() < START_WIDTH && memchr(b'\n', rest).is_none() {
+                return None;
+            }
+            line = self.line(line.next)?;
+            content = line.start;
+        }
+    }
+
+    /// A value that spans lines has closed at `close`; the rest of its last line must be separators.
+    fn spanned(&mut self, first: Line, value: usize, last: Line, close: usize) -> usize {
+        let whole = Line { start: first.start, end: last.end, next: last.next };
+        let rest = skip_separators(self.region, close, last.end);
+        match object::read(&self.region[..close], value, self.arena) {
+            Ok((object, _)) if rest == last.end => {
+                let events = self.object(object, whole, value, whole.next - whole.start, 0);
+                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
+                self.visitor.record(bucket, whole.next - whole.start, true);
+                last.next
+            }
+            Ok((object, _)) if self.region[rest] == b'{' => {
+                // `}{` or `}, {`: the next value begins on this one's last line.
+                let events = self.object(object, whole, value, rest - whole.start, 0);
+                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
+                self.visitor.record(bucket, rest - whole.start, true);
+                rest
+            }
+            _ => self.torn(first, last.next),
+        }
+    }
+
+    /// Lines from `first` up to `end` that make no JSON value together: each is read by itself, or as
+    /// the first line of a whole value, and what stays unreadable between two good ones is one
+    /// damaged record.
+    fn torn(&mut self, first: Line, end: usize) -> usize {
+        let mut at = first.start;
+        let mut bad: Option<usize> = None;
+        let mut tries = WHOLE_TRIES;
+        while at < end {
+            let line = self.line(at).unwrap_or(Line { start: at, end, next: end });
+            let mut next = line.next;
+            if bad.is_none() || self.stands_alone(line) {
+                self.close_torn(bad.take(), at);
+                match self.read_line(line) {
+                    Read::Done => {}
+                    Read::Next(behind) => next = behind,
+                    Read::Open { value } if self.behind_tear(line, value).is_some() => {
+                        let reason = Cow::Borrowed("event ends early");
+                        self.broken(line, Tear { from: at, at: value, reason, cut: true });
+                    }
+                    // That the first line begins nothing whole is how this stretch was found.
+                    Read::Open { .. } if at == first.start => bad = Some(at),
+                    Read::Open { value } => match self.whole_value(line, value, end, &mut tries) {
+                        Some((last, close)) => next = self.spanned(line, value, last, close),
+                        None => bad = Some(at),
+                    },
+                    Read::Broken(tear) => self.broken(line, tear),
+                }
+            } else if trim_line(&self.region[line.start..line.end]) == b"{"
+                && let Some((last, close)) = self.whole_value(line, line.start, end, &mut tries)
+            {
+                self.close_torn(bad.take(), at);
+                next = self.spanned(line, line.start, last, close);
+            }
+            at = next;
+        }
+        self.close_torn(bad, end);
+        end
+    }
+
+    /// Where the event that begins at `value` and spans lines closes, if it is whole and lies before
+    /// `end`: damage to one pretty-printed event must not cost the ones behind it. A lone brace at
+    /// the start of a line begins one, as pretty-printers indent all that lies deeper. The number of
+    /// failures is bounded, since each may read to the end.
+    fn whole_value(&mut self, first: Line, value: usize, end: usize, tries: &mut usize) -> Option<(Line, usize)> {
+        *tries = tries.checked_sub(1)?;
+        let mut depth = Depth::default();
+        let (mut line, mut content) = (first, value);
+        loop {
+            match depth.line(&self.region[content..line.end]) {
+                LineEnd::Closed(length) => {
+                    let close = content + length;
+                    let rest = skip_separators(self.region, close, line.end);
+                    let read = object::read(&self.region[..close], value, self.arena);
+                    let whole = matches!(read, Ok((Object::Event(_) | Object::List(..), _)));
+                    if !whole || !(rest == line.end || self.region[rest] == b'{') {
+                        return None;
+                    }
+                    *tries += 1;
+                    return Some((line, close));
+                }
+                LineEnd::InString => return None,
+                LineEnd::Open if line.next >= end => return None,
+                LineEnd::Open => line = self.line(line.next)?,
+            }
+            content = line.start;
+        }
+    }
+
+    /// Whether a line inside a torn value is a record of its own.
+    fn stands_alone(&self, line: Line) -> bool {
+        let text = &self.region[..line.end];
+        let value = skip_separators(self.region, line.start, line.end);
+        if text.get(value) == Some(&b'{') {
+            let whole = matches!(object::read(text, value, self.arena), Ok((Object::Event(_) | Object::List(..), _)));
+            return whole || self.behind_tear(line, line.start).is_some();
+        }
+        memmem::find(&text[line.start..], b"AUDIT:").is_some()
+    }
+
+    fn close_torn(&mut self, bad: Option<usize>, end: usize) {
+        let Some(start) = bad else { return };
+        let bytes = &self.region[start..end];
+        if is_list_head(bytes) {
+            self.visitor.record(Bucket::Other, bytes.len(), true);
+            return;
+        }
+        let read = object::read(bytes, skip_separators(bytes, 0, bytes.len()), self.arena);
+        let (reason, at) = match read {
+            Err(broken) => (reason(&broken), broken.fault.at()),
+            Ok((_, at)) => (Cow::Borrowed("not valid JSON"), at),
+        };
+        let unfinished = self.end == RegionEnd::Source && end == self.region.len() && !bytes.ends_with(b"\n");
+        let reason = if unfinished { Cow::Borrowed(UNFINISHED_LAST_LINE) } else { reason };
+        let place = self.place(start + at);
+        self.visitor.damage(reason, start, place);
+        self.visitor.record(Bucket::Damaged, bytes.len(), true);
+    }
+}
+
+/// Whether a torn value is only the head of a list whose items stand on lines of their own, as in
+/// `{"kind":"EventList","items":[`: then nothing is lost.
+fn is_list_head(bytes: &[u8]) -> bool {
+    let head = bytes.trim_ascii_end().strip_suffix(b"[").map(<[u8]>::trim_ascii_end);
+    let before_items = head.and_then(|head| head.strip_suffix(b":")).map(<[u8]>::trim_ascii_end);
+    before_items.is_some_and(|head| head.ends_with(b"\"items\"")) && memmem::find(bytes, b"List\"").is_some()
+}
+
+/// How many beginnings of events are tried behind a tear.
+const RESYNC_TRIES: usize = 64;
+
+/// How many values that turn out not to be whole are followed within one torn value.
+const WHOLE_TRIES: usize = 8;
+
+/// The bytes needed to tell a definite start.
+const START_WIDTH: usize = 5;
+
+/// Where a whole event may begin behind a tear.
+const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
