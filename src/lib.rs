@@ -16,3 +16,4 @@
 
 pub mod parse;
 pub mod event;
+pub mod query;
