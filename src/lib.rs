@@ -14,6 +14,7 @@
 //!
 //! Everyone may use [`event`]; beyond that a step knows only the one on its left.
 
+pub mod input;
 pub mod parse;
 pub mod event;
 pub mod query;

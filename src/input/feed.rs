@@ -1,0 +1,416 @@
+//! Cuts sources into chunks that begin and end at records, and hands them to whoever is free.
+//!
+//! A plain file is cut into blocks that every thread reads for itself by position. Everything else
+//! (pipes, compressed files) is a stream: whoever holds it reads the next chunk, then lets it go
+//! and parses while another reads on. A cut is only made before a line at which a record must
+//! begin ([`is_definite_start`]), or where the records before it are known to be complete, so
+//! chunks mean the same as the whole.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use memchr::{memchr_iter, memrchr_iter};
+
+use super::decompress::{self, MAGIC, Packing, Stream};
+use super::source::{Source, plain_reason};
+use crate::event::Event;
+use crate::parse::legacy::{RequestHalf, ResponseHalf};
+use crate::parse::records::{Bucket, Carry, Place, Reason, RegionEnd, Visitor, is_definite_start, read_region};
+
+/// No record is held that is longer than this; what follows is read as if it began anew, and the
+/// first part is reported as damaged.
+pub const MAX_RECORD: usize = 1 << 30;
+
+/// An opened source.
+pub enum Opened {
+    /// A plain file, cut into blocks.
+    File(Arc<File>, u64),
+    /// Anything else.
+    Stream(Box<StreamFeed>),
+}
+
+/// Opens a source.
+///
+/// # Errors
+/// Fails, in words, when it cannot be opened or its first bytes cannot be read.
+pub fn open(source: &Source) -> Result<Opened, String> {
+    let stream = |stream, live| Opened::Stream(Box::new(StreamFeed::new(stream, live)));
+    let Some(path) = &source.path else { return Ok(stream(Box::new(io::stdin()), true)) };
+    let file = File::open(path).map_err(|error| plain_reason(&error))?;
+    let data = file.metadata().map_err(|error| plain_reason(&error))?;
+    if !data.is_file() {
+        return Ok(stream(Box::new(file), true));
+    }
+    let mut head = [0; MAGIC];
+    let length = file.read_at(&mut head, 0).map_err(|error| plain_reason(&error))?;
+    let head = &head[..length];
+    if Packing::of(head) == Packing::Plain && !decompress::is_utf16(head) {
+        return Ok(Opened::File(Arc::new(file), data.len()));
+    }
+    Ok(stream(Box::new(file), false))
+}
+
+/// A stretch of bytes to parse, and what stands behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Region<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// What stands behind them.
+    pub end: RegionEnd,
+    /// Offset of the first byte in the source.
+    pub offset: u64,
+}
+
+/// One block of a plain file: the records that begin in `start..end`.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The file.
+    pub file: Arc<File>,
+    /// First offset.
+    pub start: u64,
+    /// Offset behind the last.
+    pub end: u64,
+    /// The file's length when it was opened.
+    pub length: u64,
+}
+
+impl Block {
+    /// Reads the block's records into `buffer` and gives them to `parse` in regions; `parse` returns
+    /// how many bytes it used. Records that begin in the block are read to their end, however far.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read any more.
+    pub fn read(&self, buffer: &mut Vec<u8>, mut parse: impl FnMut(Region<'_>) -> usize) -> io::Result<()> {
+        let base = self.start.saturating_sub(1);
+        let mut window =
+            Window { file: &self.file, length: self.length, buffer, filled: 0, base, at_line_start: false };
+        window.fill((self.end - base) as usize + MARGIN)?;
+        let limit = (self.end - base) as usize;
+        let first = if self.start == 0 { Some(0) } else { window.first_start(1, limit) };
+        let Some(first) = first else { return Ok(()) };
+        self.read_on(&mut window, first, &mut parse)
+    }
+
+    /// From the record start at `first`: finds the first record start at or behind the block's end,
+    /// reading on as far as it takes.
+    fn read_on(
+        &self,
+        window: &mut Window<'_>,
+        mut first: usize,
+        parse: &mut impl FnMut(Region<'_>) -> usize,
+    ) -> io::Result<()> {
+        let mut searched = first + 1;
+        loop {
+            let limit = self.end.saturating_sub(window.base) as usize;
+            if let Some(cut) = window.first_start(searched.max(limit), window.filled) {
+                parse(window.region(first..cut, RegionEnd::RecordStart));
+                return Ok(());
+            }
+            if window.at_end() {
+                parse(window.region(first..window.filled, RegionEnd::Source));
+                return Ok(());
+            }
+            searched = window.filled.saturating_sub(MARGIN).max(limit).max(first + 1);
+            if window.filled - first >= PATIENCE {
+                let used = first + window.parse_some(first, parse);
+                window.drop_front(used);
+                searched = searched.saturating_sub(used);
+                first = 0;
+            }
+            let more = window.filled.max(MARGIN);
+            window.fill(more)?;
+        }
+    }
+}
+
+/// How far beyond a block's end is read at once to find where its last record ends.
+const MARGIN: usize = 16 * 1024;
+
+/// A buffer that grew this large without a sure cut is parsed piece by piece.
+const PATIENCE: usize = 8 << 20;
+
+/// A stretch of a plain file in memory. The buffer's length only grows, so that it is not cleared
+/// for every block; what counts is `filled`.
+struct Window<'w> {
+    file: &'w File,
+    length: u64,
+    buffer: &'w mut Vec<u8>,
+    filled: usize,
+    base: u64,
+    /// Whether a line feed stood before the first byte, which is gone.
+    at_line_start: bool,
+}
+
+impl Window<'_> {
+    fn region(&self, range: std::ops::Range<usize>, end: RegionEnd) -> Region<'_> {
+        Region { offset: self.base + range.start as u64, bytes: &self.buffer[range], end }
+    }
+
+    /// Reads up to `more` further bytes.
+    fn fill(&mut self, more: usize) -> io::Result<()> {
+        let from = self.base + self.filled as u64;
+        let more = more.min(self.length.saturating_sub(from) as usize);
+        if self.buffer.len() < self.filled + more {
+            self.buffer.resize(self.filled + more, 0);
+        }
+        let end = self.filled + more;
+        while self.filled < end {
+            let from = self.base + self.filled as u64;
+            match self.file.read_at(&mut self.buffer[self.filled..end], from) {
+                // The file was cut while being read; what is there is there.
+                Ok(0) => {
+                    self.length = from;
+                    break;
+                }
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    const fn at_end(&self) -> bool {
+        self.base + self.filled as u64 >= self.length
+    }
+
+    /// The first offset in `from..to` that stands behind a line feed and is a definite start.
+    fn first_start(&self, from: usize, to: usize) -> Option<usize> {
+        if from == 0 && self.at_line_start && is_definite_start(&self.buffer[..self.filled]) {
+            return Some(0);
+        }
+        let from = from.max(1);
+        let bytes = self.buffer.get(from.checked_sub(1)?..to.saturating_sub(1).max(from - 1))?;
+        memchr_iter(b'\n', bytes).map(|feed| from + feed).find(|&at| is_definite_start(&self.buffer[at..self.filled]))
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        if let Some(last) = count.checked_sub(1) {
+            self.at_line_start = self.buffer[last] == b'\n';
+        }
+        self.buffer.copy_within(count..self.filled, 0);
+        self.filled -= count;
+        self.base += count as u64;
+    }
+
+    /// Parses what is complete from `first` on, and tells how much that was.
+    fn parse_some(&mut self, first: usize, parse: &mut impl FnMut(Region<'_>) -> usize) -> usize {
+        let used = parse(self.region(first..self.filled, RegionEnd::More));
+        let rest = first + used;
+        if self.filled - rest < MAX_RECORD {
+            return used;
+        }
+        parse(self.region(rest..rest + MAX_RECORD, RegionEnd::RecordStart));
+        used + MAX_RECORD
+    }
+}
+
+/// When to look again for a cut in a buffer that grows by what a pipe gives, a few kilobytes at a
+/// time. Looking means reading it all from its start, so for a value of megabytes it must not be
+/// done for every piece.
+#[derive(Default)]
+struct Trial {
+    /// Length of the buffer when it was last looked at.
+    last: usize,
+    /// Length up to which a line feed was looked for.
+    searched: usize,
+    /// Whether there was one.
+    has_feed: bool,
+}
+
+impl Trial {
+    fn is_due(&mut self, buffer: &[u8]) -> bool {
+        let fresh = buffer.get(self.searched..).unwrap_or_default();
+        let first_feed = !self.has_feed && memchr::memchr(b'\n', fresh).is_some();
+        self.searched = buffer.len();
+        self.has_feed |= first_feed;
+        // Without a line feed no record is complete; with the first one the line at hand is.
+        let due = first_feed || buffer.len() < EAGER || buffer.len() / 4 * 3 >= self.last || buffer.len() >= MAX_RECORD;
+        if due {
+            self.last = buffer.len();
+        }
+        due
+    }
+}
+
+/// A buffer up to this length is looked at whenever something arrives.
+const EAGER: usize = 1 << 20;
+
+/// A chunk of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamChunk {
+    /// Offset of its first byte in the decompressed stream.
+    pub offset: u64,
+    /// What stands behind it.
+    pub end: RegionEnd,
+    /// State of the reader at its first byte.
+    pub carry: Carry,
+}
+
+/// Reads a stream chunk by chunk.
+pub struct StreamFeed {
+    raw: Option<Stream>,
+    stream: Option<Stream>,
+    live: bool,
+    rest: Vec<u8>,
+    offset: u64,
+    /// Bytes since the last line feed.
+    column: u64,
+    in_nul_run: bool,
+    ended: bool,
+    arena: Bump,
+    /// How the stream was packed, once known.
+    pub packing: Packing,
+    /// Why reading ended early, in words.
+    pub failure: Option<String>,
+}
+
+impl StreamFeed {
+    /// A feed over a stream whose packing is not known yet. A live stream is handed on as it arrives.
+    pub fn new(raw: Stream, live: bool) -> Self {
+        StreamFeed {
+            raw: Some(raw),
+            stream: None,
+            live,
+            rest: Vec::new(),
+            offset: 0,
+            column: 0,
+            in_nul_run: false,
+            ended: false,
+            arena: Bump::new(),
+            packing: Packing::Plain,
+            failure: None,
+        }
+    }
+
+    /// Reads the next chunk of about `size` bytes into `buffer`. None at the end of the stream.
+    pub fn next(&mut self, buffer: &mut Vec<u8>, size: usize) -> Option<StreamChunk> {
+        buffer.clear();
+        if self.ended {
+            return None;
+        }
+        buffer.append(&mut self.rest);
+        let mut wanted = size.max(1);
+        let mut trial = Trial::default();
+        loop {
+            let starved = self.fill(buffer, wanted);
+            if self.ended {
+                return Some(self.chunk(buffer, RegionEnd::Source));
+            }
+            let cut = if trial.is_due(buffer) { self.cut(buffer, starved) } else { 0 };
+            if cut > 0 {
+                self.rest.extend_from_slice(&buffer[cut..]);
+                buffer.truncate(cut);
+                return Some(self.chunk(buffer, RegionEnd::RecordStart));
+            }
+            if !starved {
+                wanted = buffer.len() * 2;
+            }
+        }
+    }
+
+    fn chunk(&mut self, bytes: &[u8], end: RegionEnd) -> StreamChunk {
+        let chunk = StreamChunk { offset: self.offset, end, carry: Carry::at_cut(self.column, self.in_nul_run) };
+        self.offset += bytes.len() as u64;
+        self.column = Carry::column_behind(bytes, self.column);
+        self.in_nul_run = bytes.last() == Some(&0);
+        chunk
+    }
+
+    /// Reads until `buffer` holds `wanted` bytes; a live stream is content with what arrives at
+    /// once, and then `true` comes back.
+    fn fill(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> bool {
+        let before = buffer.len();
+        while buffer.len() < wanted || buffer.len() == before {
+            let old = buffer.len();
+            let step = wanted.saturating_sub(old).max(READ_STEP);
+            buffer.resize(old + step, 0);
+            let result = self.read(&mut buffer[old..]);
+            buffer.truncate(old + *result.as_ref().unwrap_or(&0));
+            match result {
+                Ok(0) => {
+                    self.ended = true;
+                    return false;
+                }
+                Ok(got) if self.live && got < step => return true,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failure = Some(decompress::reason(&error));
+                    self.ended = true;
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if let Some(raw) = self.raw.take() {
+            let (stream, packing) = decompress::open(raw)?;
+            self.packing = packing;
+            self.live &= packing == Packing::Plain;
+            self.stream = Some(stream);
+        }
+        match &mut self.stream {
+            Some(stream) => stream.read(target),
+            None => Ok(0),
+        }
+    }
+
+    /// Where to cut: before the last definite start, or behind what is known to be complete.
+    fn cut(&mut self, buffer: &[u8], starved: bool) -> usize {
+        let sure = last_start(buffer);
+        if sure > 0 && !starved {
+            return sure;
+        }
+        let mut cut = sure + self.complete(&buffer[sure..]);
+        if cut == 0 && buffer.len() >= MAX_RECORD {
+            return MAX_RECORD;
+        }
+        // What stands behind a text record on its line tells where the record ends.
+        let line = memchr::memrchr(b'\n', &buffer[..cut]).map_or(0, |feed| feed + 1);
+        let begins_there = line == 0 || is_definite_start(&buffer[line..]);
+        if line < cut && begins_there && memchr::memmem::find(&buffer[line..cut], b"AUDIT:").is_some() {
+            cut = line;
+        }
+        // A run of NUL bytes that may go on is one record only if it is not cut, unless it is all
+        // there is. Where another byte stands behind it, it is whole, or no record but a separator.
+        if cut == buffer.len() && buffer.iter().any(|&byte| byte != 0) {
+            let zeros = buffer[..cut].iter().rev().take_while(|&&byte| byte == 0).count();
+            if zeros < cut {
+                cut -= zeros;
+            }
+        }
+        cut
+    }
+
+    /// How many bytes of complete records `bytes` begins with.
+    fn complete(&mut self, bytes: &[u8]) -> usize {
+        self.arena.reset();
+        read_region(bytes, RegionEnd::More, &mut Carry::default(), &self.arena, &mut Nobody)
+    }
+}
+
+/// The least that is asked of a stream at once.
+const READ_STEP: usize = 64 * 1024;
+
+/// The last offset that stands behind a line feed and is a definite start; 0 when there is none.
+fn last_start(buffer: &[u8]) -> usize {
+    memrchr_iter(b'\n', buffer).map(|feed| feed + 1).find(|&at| is_definite_start(&buffer[at..])).unwrap_or(0)
+}
+
+/// Visits without looking, to learn only where records end.
+struct Nobody;
+
+impl<'a> Visitor<'a> for Nobody {
+    fn event(&mut self, _: &Event<'a>, _: &'a [u8], _: usize, _: usize) {}
+    fn request_half(&mut self, _: RequestHalf<'a>, _: &'a [u8], _: usize) {}
+    fn response_half(&mut self, _: ResponseHalf<'a>, _: &'a [u8], _: usize) {}
+    fn record(&mut self, _: Bucket, _: usize, _: bool) {}
+    fn lost(&mut self, _: u64) {}
+    fn damage(&mut self, _: Reason, _: usize, _: Place) {}
+}

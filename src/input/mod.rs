@@ -1,0 +1,10 @@
+//! Where bytes come from: files, directories, standard input, compressed or not.
+//!
+//! [`source`] finds the inputs and puts them in order, [`rotation`] knows how rotated files are
+//! named, [`decompress`] opens them by content, [`feed`] cuts what it reads into chunks that begin
+//! and end at records. Only this room opens files. It knows offsets, not lines, and nothing of events.
+
+pub mod decompress;
+pub mod feed;
+pub mod rotation;
+pub mod source;
