@@ -18,3 +18,4 @@ pub mod input;
 pub mod parse;
 pub mod event;
 pub mod query;
+pub mod aggregate;

@@ -1,0 +1,293 @@
+//! The account of the evidence: where every byte went.
+//!
+//! Each record is counted in exactly one bucket, with its bytes; what could not be read is counted
+//! by reason, with its first place. Partial accounts of neighbouring stretches merge in input
+//! order, which is when line numbers become absolute. The sum of the buckets is the input.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Event, Format, Timestamp};
+use crate::parse::records::{Bucket, Place, Reason, UNFINISHED_LAST_LINE};
+
+/// How many records and bytes went into one bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Count {
+    /// Records: lines, or JSON values where values span lines.
+    pub records: u64,
+    /// Bytes, line feeds included.
+    pub bytes: u64,
+}
+
+/// One reason for damage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// How many records.
+    pub count: u64,
+    /// Where the first one could not be read on.
+    pub first: Place,
+}
+
+/// The account of a contiguous stretch of one source.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Evidence {
+    /// By [`Bucket`], in its order.
+    pub buckets: [Count; 5],
+    /// Events read (a record can hold several; a two-line pair is one).
+    pub events: u64,
+    /// Events by [`Format`], in its order; two-line halves count once each.
+    pub formats: [u64; 6],
+    /// Line feeds.
+    pub lines: u64,
+    /// What could not be read.
+    pub damage: BTreeMap<Reason, Damage>,
+    /// Failures of reading or decompressing, in words.
+    pub failures: Vec<String>,
+    /// Events that the API server said, in its own log, it had to drop.
+    pub lost: u64,
+    /// Earliest event time.
+    pub first: Option<Timestamp>,
+    /// Latest event time.
+    pub last: Option<Timestamp>,
+    /// Time of the first and of the last record, for counting inversions across stretches.
+    pub(crate) edges: Option<(Timestamp, Timestamp)>,
+    /// Events whose time is earlier than that of the event before.
+    pub inversions: u64,
+    /// Events that repeat one seen before: the same stage of the same request.
+    pub repeats: u64,
+}
+
+impl Evidence {
+    /// Counts a record, or a further piece of one.
+    #[inline]
+    pub fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool) {
+        let count = &mut self.buckets[bucket as usize];
+        count.records += u64::from(counted);
+        count.bytes += bytes as u64;
+    }
+
+    /// Counts an event's format and time.
+    #[inline]
+    pub fn event(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        self.formats[event.format as usize] += 1;
+        if let Some(time) = event.time() {
+            self.time(time);
+        }
+    }
+
+    /// Counts half of a two-line pair; the pair is one event, which the request line stands for.
+    pub fn half(&mut self, is_request: bool, time: Option<Timestamp>) {
+        self.events += u64::from(is_request);
+        self.formats[Format::TwoLine as usize] += 1;
+        if let Some(time) = time {
+            self.time(time);
+        }
+    }
+
+    /// Takes note of a record's time.
+    #[inline]
+    pub fn time(&mut self, time: Timestamp) {
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        let opening = match self.edges {
+            Some((opening, closing)) => {
+                self.inversions += u64::from(time < closing);
+                opening
+            }
+            None => time,
+        };
+        self.edges = Some((opening, time));
+    }
+
+    /// Counts a damaged record.
+    pub fn damaged(&mut self, reason: Reason, place: Place) {
+        self.damage.entry(reason).or_insert(Damage { count: 0, first: place }).count += 1;
+    }
+
+    /// The count of one bucket.
+    pub const fn bucket(&self, bucket: Bucket) -> Count {
+        self.buckets[bucket as usize]
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> u64 {
+        self.buckets.iter().map(|count| count.bytes).sum()
+    }
+
+    /// Joins the account of the stretch that follows in the same source.
+    pub fn append(&mut self, next: Evidence) {
+        for (mine, theirs) in self.damage_of(&next) {
+            let entry = self.damage.entry(mine).or_insert(Damage { count: 0, first: theirs.first });
+            entry.count += theirs.count;
+        }
+        if let (Some((_, before)), Some((after, _))) = (self.edges, next.edges) {
+            self.inversions += u64::from(after < before);
+        }
+        self.edges = match (self.edges, next.edges) {
+            (Some((opening, _)), Some((_, closing))) => Some((opening, closing)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.lines += next.lines;
+        self.add(next);
+    }
+
+    /// The next stretch's damage with its places counted from this one's start.
+    fn damage_of(&self, next: &Evidence) -> Vec<(Reason, Damage)> {
+        let shift = |place: Place| Place { line: place.line + self.lines, ..place };
+        next.damage.iter().map(|(reason, d)| (reason.clone(), Damage { first: shift(d.first), ..*d })).collect()
+    }
+
+    /// Adds everything that does not depend on order.
+    fn add(&mut self, other: Evidence) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
+            mine.records += theirs.records;
+            mine.bytes += theirs.bytes;
+        }
+        for (mine, theirs) in self.formats.iter_mut().zip(other.formats) {
+            *mine += theirs;
+        }
+        self.events += other.events;
+        self.lost += other.lost;
+        self.repeats += other.repeats;
+        self.inversions += other.inversions;
+        self.failures.extend(other.failures);
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.into_iter().chain(other.last).max();
+    }
+
+    /// Settles what an incomplete last line means: in a live file it is no fault; elsewhere it is.
+    pub fn close(&mut self, live: bool) {
+        if live {
+            return;
+        }
+        if let Some(damage) = self.damage.remove(UNFINISHED_LAST_LINE) {
+            self.damage.insert(Reason::Borrowed("last line is cut off"), damage);
+        }
+    }
+
+    /// Whether everything was read.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.damage.keys().all(|reason| reason == UNFINISHED_LAST_LINE)
+    }
+}
+
+/// The account of a whole run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Account {
+    /// By source, in input order.
+    pub sources: Vec<SourceAccount>,
+    /// Requests without a final stage at the end of the input.
+    pub unfinished_requests: u64,
+    /// Halves of two-line pairs whose other half was not found.
+    pub unpaired_halves: u64,
+    /// Further response lines of a request that already had one.
+    pub extra_responses: u64,
+    /// Requests that have two rows: given up after a very long wait, they ended after all.
+    pub twice_in_rows: u64,
+    /// Whether reading stopped early because the answer was complete (`--limit`).
+    pub stopped: bool,
+}
+
+/// One source and its account.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourceAccount {
+    /// The path as given or found; `-` for standard input.
+    pub name: String,
+    /// What was read of it.
+    pub evidence: Evidence,
+    /// Whether nothing of it could be read at all.
+    pub unreadable: bool,
+    /// `gzip`, `zstd`, `bzip2`, `xz`, or nothing.
+    pub compression: Option<&'static str>,
+}
+
+/// One row of the damage list: a reason with its count and first place.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct DamageRow {
+    /// In words; never quotes the log.
+    pub reason: String,
+    /// How many records.
+    pub count: u64,
+    /// `file:line:byte`, counted from 1.
+    pub first: String,
+}
+
+impl Account {
+    /// Whether all input was read and understood.
+    pub fn is_complete(&self) -> bool {
+        self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
+    }
+
+    /// Whether there were sources and none could be read.
+    pub fn nothing_read(&self) -> bool {
+        !self.sources.is_empty() && self.sources.iter().all(|source| source.unreadable)
+    }
+
+    /// The account of the sources that could not be read at all.
+    pub fn only_unreadable(&self) -> Account {
+        let sources = self.sources.iter().filter(|source| source.unreadable).cloned().collect();
+        Account { sources, stopped: self.stopped, ..Account::default() }
+    }
+
+    /// The sum of one bucket.
+    pub fn bucket(&self, bucket: Bucket) -> Count {
+        self.sources.iter().map(|source| source.evidence.bucket(bucket)).fold(Count::default(), |sum, count| Count {
+            records: sum.records + count.records,
+            bytes: sum.bytes + count.bytes,
+        })
+    }
+
+    /// All bytes, decompressed.
+    pub fn bytes(&self) -> u64 {
+        self.sources.iter().map(|source| source.evidence.bytes()).sum()
+    }
+
+    /// All events.
+    pub fn events(&self) -> u64 {
+        self.sources.iter().map(|source| source.evidence.events).sum()
+    }
+
+    /// Events seen before: the same stage of the same request.
+    pub fn repeats(&self) -> u64 {
+        self.sources.iter().map(|source| source.evidence.repeats).sum()
+    }
+
+    /// Events the API server said it dropped.
+    pub fn lost(&self) -> u64 {
+        self.sources.iter().map(|source| source.evidence.lost).sum()
+    }
+
+    /// The damage by reason, most frequent first; each with the first place in input order.
+    pub fn damage(&self) -> Vec<DamageRow> {
+        let mut rows: Vec<DamageRow> = Vec::new();
+        for source in &self.sources {
+            for row in source.damage() {
+                match rows.iter_mut().find(|mine| mine.reason == row.reason) {
+                    Some(mine) => mine.count += row.count,
+                    None => rows.push(row),
+                }
+            }
+        }
+        rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+        rows
+    }
+}
+
+impl SourceAccount {
+    /// The damage of this source by reason, failures of reading included.
+    pub fn damage(&self) -> Vec<DamageRow> {
+        let place = |place: Place| format!("{}:{}:{}", self.name, place.line + 1, place.byte + 1);
+        let records = self.evidence.damage.iter().map(|(reason, damage)| DamageRow {
+            reason: reason.to_string(),
+            count: damage.count,
+            first: place(damage.first),
+        });
+        let end = Place { line: self.evidence.lines, byte: 0 };
+        let failures = self.evidence.failures.iter().map(|reason| DamageRow {
+            reason: reason.clone(),
+            count: 1,
+            first: place(end),
+        });
+        records.chain(failures).collect()
+    }
+}

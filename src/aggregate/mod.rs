@@ -1,0 +1,120 @@
+//! Questions asked of the log, answered from partial results.
+//!
+//! A [`Question`] makes an empty partial, lets it observe requests, merges partials and leaves it
+//! to each question's own `finish` to give the plain answer. Empty is neutral and grouping is
+//! irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
+//! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
+
+pub mod evidence;
+pub mod inspect;
+pub mod overview;
+pub mod requests;
+pub mod rows;
+pub mod stats;
+pub mod summary;
+pub mod time_buckets;
+
+use crate::event::{Event, Timestamp};
+
+/// Where a record begins: which source, and the offset of its first byte in the decompressed source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Position {
+    /// Index into the run's sources.
+    pub source: u32,
+    /// Offset in bytes.
+    pub offset: u64,
+}
+
+/// What a question is told about a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// The path as given or found; `-` for standard input.
+    pub name: String,
+    /// The host whose log it is, as far as the path tells.
+    pub host: Option<String>,
+}
+
+/// One request (or one event, in the event view) as a question sees it.
+pub struct Seen<'e, 'a> {
+    /// The stage that stands for the request.
+    pub event: &'e Event<'a>,
+    /// The record it was read from, with its prefix and line feed.
+    pub record: &'e [u8],
+    /// Where it was read from.
+    pub source: &'e SourceInfo,
+    /// Where its record begins.
+    pub position: Position,
+    /// The bytes of all its stages that are known so far.
+    pub bytes: u64,
+    /// How many events that is.
+    pub events: u64,
+}
+
+/// A question's handle on a request it has observed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+impl Default for Slot {
+    fn default() -> Self {
+        Slot::NONE
+    }
+}
+
+impl Slot {
+    /// The request did not match, or is not kept.
+    pub const NONE: Slot = Slot(u32::MAX);
+}
+
+/// What became known about a request after it was observed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Amendment {
+    /// Bytes of stages found elsewhere in the input.
+    pub bytes: u64,
+    /// How many events those were.
+    pub events: u64,
+}
+
+/// A request that was observed and turned out to repeat an earlier one: what to take back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Repeat {
+    /// Its bytes and events, which go to the earlier one.
+    pub sum: Amendment,
+    /// Its status code.
+    pub code: Option<i32>,
+    /// Its latency, where it has one.
+    pub latency_us: Option<u64>,
+    /// Whether it is a long-running request.
+    pub long_running: bool,
+    /// Its event time.
+    pub time: Option<Timestamp>,
+}
+
+/// A question asked of the log.
+pub trait Question: Sync {
+    /// Its partial answer.
+    type Partial: Send;
+
+    /// Whether partials belong to one chunk each and are handed on in input order, rather than
+    /// collected by thread and merged at the end.
+    const IN_ORDER: bool;
+
+    /// An empty partial: neutral in [`Question::merge`].
+    fn empty(&self) -> Self::Partial;
+
+    /// Takes a request into the partial if it matches.
+    fn observe(&self, partial: &mut Self::Partial, seen: &Seen<'_, '_>) -> Slot;
+
+    /// Adds what became known about an observed request later.
+    fn amend(&self, partial: &mut Self::Partial, slot: Slot, amendment: Amendment);
+
+    /// Takes back a request that turned out to be a repeat of an earlier one.
+    fn retract(&self, partial: &mut Self::Partial, slot: Slot, repeat: Repeat);
+
+    /// Joins two partials. Associative; commutative unless [`Question::IN_ORDER`].
+    fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
+
+    /// Memory the partial holds, in bytes, for those that wait to be handed on in order.
+    fn weight(&self, _partial: &Self::Partial) -> usize {
+        0
+    }
+}

@@ -1,0 +1,142 @@
+//! The whole log on one screen: who, what, where, how answered, when, and what dominates.
+//!
+//! One table keyed by seven fields at once is cheaper than seven tables, and holds what the plain
+//! sentence needs: how the busiest user's requests divide by verb and code.
+
+use std::collections::BTreeMap;
+
+use super::stats::Stats;
+use super::summary::{Groups, Key};
+use super::time_buckets::TimeBuckets;
+use super::{Amendment, Question, Repeat, Seen, Slot};
+use crate::event::Timestamp;
+use crate::query::Filter;
+
+/// What the overview ranks, in the order shown.
+pub const RANKED: [Key; 7] =
+    [Key::User, Key::Verb, Key::Resource, Key::Namespace, Key::Code, Key::UserAgent, Key::SourceIp];
+
+/// The question: what happened overall.
+pub struct Overview {
+    /// Which requests count.
+    pub filter: Filter,
+}
+
+/// A partial answer to [`Overview`].
+#[derive(Default)]
+pub struct OverviewPartial {
+    total: Stats,
+    groups: Groups<u64>,
+    rate: TimeBuckets,
+    long_running: u64,
+}
+
+/// The answer to [`Overview`].
+#[derive(Debug)]
+pub struct OverviewAnswer {
+    /// Everything together.
+    pub total: Stats,
+    /// Long-running requests, which have no latency.
+    pub long_running: u64,
+    /// For each of [`RANKED`], its values with their counts, most first, then by value.
+    pub ranks: Vec<Vec<(Option<Vec<u8>>, u64)>>,
+    /// Period width in nanoseconds and requests per period.
+    pub rate: (i64, Vec<(Timestamp, u64)>),
+    /// What dominates, if anything does.
+    pub dominant: Option<Dominant>,
+}
+
+/// A user who makes a large part of the requests, and what those are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dominant {
+    /// The user; none for requests without one.
+    pub user: Option<Vec<u8>>,
+    /// How many requests the user made.
+    pub requests: u64,
+    /// The commonest verb among them, and how many.
+    pub verb: Option<(Vec<u8>, u64)>,
+    /// The commonest resource among them, and how many.
+    pub resource: Option<(Vec<u8>, u64)>,
+    /// The commonest status code among them, and how many.
+    pub code: Option<(Vec<u8>, u64)>,
+}
+
+type Ranking = BTreeMap<Option<Vec<u8>>, u64>;
+
+impl OverviewPartial {
+    /// The answer; the rate has at most `periods` periods.
+    pub fn finish(self, periods: usize) -> OverviewAnswer {
+        let groups: Vec<(Vec<Option<Vec<u8>>>, u64)> = self.groups.into_groups().filter(|(_, n)| *n > 0).collect();
+        let ranks: Vec<_> = (0..RANKED.len()).map(|at| ranked(&groups, at)).collect();
+        let dominant = ranks.first().and_then(|users| users.first()).map(|(user, requests)| {
+            let theirs: Vec<_> = groups.iter().filter(|(values, _)| values.first() == Some(user)).cloned().collect();
+            let top = |at| ranked(&theirs, at).into_iter().find_map(|(value, n)| value.map(|value| (value, n)));
+            Dominant { user: user.clone(), requests: *requests, verb: top(1), resource: top(2), code: top(4) }
+        });
+        OverviewAnswer {
+            total: self.total,
+            long_running: self.long_running,
+            ranks,
+            rate: self.rate.rate(periods),
+            dominant,
+        }
+    }
+}
+
+fn ranked(groups: &[(Vec<Option<Vec<u8>>>, u64)], at: usize) -> Vec<(Option<Vec<u8>>, u64)> {
+    let mut counts = Ranking::new();
+    for (values, count) in groups {
+        *counts.entry(values.get(at).cloned().flatten()).or_default() += count;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+    counts
+}
+
+impl Question for Overview {
+    type Partial = OverviewPartial;
+
+    const IN_ORDER: bool = false;
+
+    fn empty(&self) -> OverviewPartial {
+        OverviewPartial::default()
+    }
+
+    fn observe(&self, partial: &mut OverviewPartial, seen: &Seen<'_, '_>) -> Slot {
+        if !self.filter.matches(seen.event) {
+            return Slot::NONE;
+        }
+        partial.total.observe(seen, seen.event.latency_us());
+        partial.long_running += u64::from(seen.event.is_long_running());
+        if let Some(time) = seen.event.time() {
+            partial.rate.add(time);
+        }
+        let index = partial.groups.find(&RANKED, seen, None);
+        if let Some(count) = partial.groups.get_mut(index) {
+            *count += 1;
+        }
+        Slot(index)
+    }
+
+    fn amend(&self, partial: &mut OverviewPartial, _: Slot, amendment: Amendment) {
+        partial.total.amend(amendment);
+    }
+
+    fn retract(&self, partial: &mut OverviewPartial, slot: Slot, repeat: Repeat) {
+        partial.total.retract(repeat);
+        partial.long_running -= u64::from(repeat.long_running);
+        if let Some(time) = repeat.time {
+            partial.rate.take(time);
+        }
+        if let Some(count) = partial.groups.get_mut(slot.0) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn merge(&self, into: &mut OverviewPartial, from: OverviewPartial) {
+        into.total.merge(from.total);
+        into.long_running += from.long_running;
+        into.rate.merge(from.rate);
+        into.groups.merge(from.groups, |mine, theirs| *mine += theirs);
+    }
+}

@@ -1,0 +1,394 @@
+//! Joins stages, and halves of legacy pairs, into requests.
+//!
+//! A stage that settles its request (ResponseComplete, Panic, or a ResponseStarted that nothing
+//! will follow) is observed where it stands. Earlier stages wait. Within a chunk they meet in the
+//! chunk's own [`Journal`]; what is left of a journal is absorbed into [`Requests`] in input order.
+//! So the answer never depends on where the chunks were cut, and memory follows the requests in
+//! flight. A settled request is remembered within a window, so that a repeat of it, or a stage that
+//! comes late, is not taken for another request. A stage whose request is not settled for very long
+//! is given up: it is shown as unfinished there and then, and forgotten but for its identity.
+//!
+//! A request is known by its audit id and the time it was received, to the microsecond, with its user,
+//! verb and URI. The audit id alone is chosen by clients and proves nothing.
+
+mod journal;
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Amendment, Position, Repeat, Slot};
+use crate::event::{Event, Stage, Text};
+
+use journal::{Entry, Noted};
+pub use journal::{Journal, Kind, Pending, Response, Stages, Waiting};
+
+/// A request's identity, hashed. Stable across runs and machines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Identity(u64);
+
+/// Keeps two-line ids apart from those of events.
+const TWO_LINE: u64 = 0x0061_7564_6974_7132;
+
+impl Identity {
+    /// Of a JSON or one-line event; none without an audit id, which nothing can be joined to.
+    #[inline]
+    pub fn of(event: &Event<'_>) -> Option<Self> {
+        let id = text_hash(event.audit_id?);
+        // The one-line format has nanoseconds where JSON has microseconds.
+        let received = event.request_received.map_or(0, |time| time.0.div_euclid(1000));
+        // All stages of a request agree on these. A client that sends one audit id with two requests
+        // in the same microsecond must not hide one behind the other.
+        let what = mix(event.request_uri.map_or(0, text_hash), event.verb.map_or(0, text_hash));
+        let who = event.user.username.map_or(0, text_hash);
+        Some(Identity(mix(mix(id, received as u64), mix(what, who))))
+    }
+
+    /// Of a two-line half.
+    pub fn of_half(id: Text<'_>) -> Self {
+        Identity(mix(text_hash(id), TWO_LINE))
+    }
+}
+
+#[inline]
+fn text_hash(text: Text<'_>) -> u64 {
+    if text.is_escaped() { xxh3_64(&text.decode()) } else { xxh3_64(text.raw()) }
+}
+
+/// Two hashes into one. (A seed would not do: the hash of a few bytes merely adds it to them, so that
+/// neighbouring ids and neighbouring times would meet.)
+#[inline]
+fn mix(a: u64, b: u64) -> u64 {
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&a.to_le_bytes());
+    both[8..].copy_from_slice(&b.to_le_bytes());
+    xxh3_64(&both)
+}
+
+/// Whether no further stage will follow this one.
+///
+/// ResponseStarted settles a request that failed authentication or was refused before it reached a
+/// long-running handler: those get no ResponseComplete. A refused watch or exec gets one.
+pub fn settles(event: &Event<'_>) -> bool {
+    match event.stage {
+        Stage::ResponseComplete | Stage::Panic => true,
+        Stage::ResponseStarted => {
+            event.user.username.is_none() || (event.code().is_some_and(|code| code >= 400) && !event.is_long_running())
+        }
+        Stage::RequestReceived | Stage::Other(_) => false,
+    }
+}
+
+/// Whose slot it is: the collecting thread, for questions that collect by thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub struct Owner(pub u32);
+
+/// Is told what absorbing a journal brings to light.
+pub trait Listener {
+    /// More is known about an observed request.
+    fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment);
+    /// An observed request is a repeat of one before.
+    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: Repeat);
+    /// So many stages were seen before.
+    fn repeated_stages(&mut self, count: u64);
+    /// A two-line pair has met: observe it now, and tell where. `position` is that of the half that
+    /// came last.
+    fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot);
+    /// This request is not settled: the input has ended, or it was given up at `position`.
+    fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed;
+    /// A request that was given up has been settled after all: what was observed then is void.
+    fn void(&mut self, observed: Observed);
+}
+
+/// What was observed of a request, enough to take it back.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// Where.
+    pub owner: Owner,
+    /// Its handle.
+    pub slot: Slot,
+    /// Its measure.
+    pub own: Repeat,
+}
+
+/// So many entries later a stage that should have been followed by another is given up. It bounds
+/// what a log can make us hold that never finishes its requests.
+const PATIENCE: usize = 1 << 18;
+
+/// So many of those given up can still be settled; then they are forgotten, and a late end counts as
+/// a repeat.
+const GIVEN_UP_KEPT: usize = 1 << 17;
+
+/// All requests of the input, as far as absorbed.
+#[derive(Default)]
+pub struct Requests {
+    waiting: HashMap<u64, Waiting, BuildHasherDefault<Passthrough>>,
+    settled: Window,
+    responses: HashMap<u64, Response, BuildHasherDefault<Passthrough>>,
+    response_order: VecDeque<u64>,
+    /// Entries absorbed so far.
+    sequence: u64,
+    /// Stages that may be given up, oldest first.
+    aging: VecDeque<(u64, Identity)>,
+    /// What was given up and may still be settled.
+    given_up: HashMap<u64, Observed, BuildHasherDefault<Passthrough>>,
+    revived: u64,
+    unfinished: u64,
+    unpaired: u64,
+    extra_responses: u64,
+}
+
+/// How many orphan response lines are kept for a request line that comes later (files in the
+/// wrong order). Beyond it the oldest is given up and counted.
+const RESPONSES_KEPT: usize = 1 << 19;
+
+impl Requests {
+    /// Takes over what the next chunk saw.
+    pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
+        let mut halves: Vec<_> = std::mem::take(&mut journal.halves).into_iter().map(Some).collect();
+        for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
+            self.sequence += 1;
+            self.give_up(position, listener);
+            match entry {
+                Entry::Gone => {}
+                Entry::Settled { slot, stages, own } => {
+                    let own = journal.measures[own as usize];
+                    self.settle(identity, Settled { owner, slot, stages }, own, listener);
+                }
+                Entry::Pair { slot, own, halves: index } => {
+                    let own = journal.measures[own as usize];
+                    if let Some(Some(pair)) = halves.get_mut(index as usize).map(Option::take) {
+                        self.pair_of_chunk(identity, (owner, slot), pair, own, listener);
+                    }
+                }
+                Entry::Waiting(index) => {
+                    if let Some(stage) = journal.waiting.get_mut(index as usize).and_then(Option::take) {
+                        self.wait(identity, stage, listener);
+                    }
+                }
+                Entry::Response(index) => self.respond(identity, journal.responses[index as usize], listener),
+            }
+        }
+    }
+
+    /// Gives up what has waited for too many entries. Checked at every entry, so that it depends on
+    /// the order of the input alone.
+    #[inline]
+    fn give_up(&mut self, position: Position, listener: &mut impl Listener) {
+        while let Some(&(sequence, identity)) = self.aging.front()
+            && sequence + (PATIENCE as u64) < self.sequence
+        {
+            self.aging.pop_front();
+            if self.waiting.get(&identity.0).is_none_or(|stage| stage.sequence != sequence || stage.lasting) {
+                continue;
+            }
+            let Some(stage) = self.waiting.remove(&identity.0) else { continue };
+            let observed = listener.unfinished(&stage, position);
+            self.unfinished += 1;
+            self.unpaired += u64::from(stage.kind == Kind::RequestLine);
+            let settled = Settled { owner: observed.owner, slot: observed.slot, stages: stage.stages };
+            self.settled.insert(identity, settled);
+            if self.given_up.len() >= GIVEN_UP_KEPT {
+                self.given_up.clear();
+            }
+            self.given_up.insert(identity.0, observed);
+        }
+    }
+
+    /// A request that was given up is settled after all.
+    fn revive(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) {
+        let Some(observed) = self.given_up.remove(&identity.0) else { return };
+        listener.void(observed);
+        self.revived += 1;
+        listener.amend(settled.owner, settled.slot, observed.own.sum);
+        self.unfinished -= 1;
+        if let Some(known) = self.settled.get_mut(identity) {
+            *known = Settled { stages: known.stages.and(settled.stages), ..settled };
+        }
+    }
+
+    fn settle(&mut self, identity: Identity, mut settled: Settled, own: Repeat, listener: &mut impl Listener) {
+        let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
+        if let Some(stage) = &earlier {
+            listener.repeated_stages(settled.stages.shared(stage.stages));
+            settled.stages = settled.stages.and(stage.stages);
+            listener.amend(settled.owner, settled.slot, stage.sum());
+        }
+        let Some(first) = self.settled.get_mut(identity) else {
+            return self.settled.insert(identity, settled);
+        };
+        if self.given_up.contains_key(&identity.0) {
+            return self.revive(identity, settled, listener);
+        }
+        listener.repeated_stages(first.stages.shared(settled.stages));
+        first.stages = first.stages.and(settled.stages);
+        let first = *first;
+        listener.repeat(settled.owner, settled.slot, own);
+        // What was read of the request stays with it.
+        listener.amend(first.owner, first.slot, own.sum);
+    }
+
+    /// A pair that met within its chunk stands, unless what came before the chunk had a say in it.
+    fn pair_of_chunk(
+        &mut self,
+        identity: Identity,
+        (owner, slot): (Owner, Slot),
+        (request, response): (Waiting, Response),
+        own: Repeat,
+        listener: &mut impl Listener,
+    ) {
+        let known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
+        if known || self.settled.get_mut(identity).is_some() {
+            listener.repeat(owner, slot, own);
+            self.wait(identity, request, listener);
+            return self.respond(identity, response, listener);
+        }
+        self.settled.insert(identity, Settled { owner, slot, stages: request.stages });
+    }
+
+    /// A handler may write its header twice; the first response is the one that was sent.
+    fn extra_response(&mut self, settled: Settled, response: Response, listener: &mut impl Listener) {
+        self.extra_responses += 1;
+        listener.amend(settled.owner, settled.slot, Amendment { bytes: response.bytes, events: 0 });
+    }
+
+    fn wait(&mut self, identity: Identity, mut stage: Waiting, listener: &mut impl Listener) {
+        if let Some(settled) = self.settled.get_mut(identity) {
+            // Its request is settled: a stage that comes late, or one that was there before.
+            listener.repeated_stages(settled.stages.shared(stage.stages));
+            settled.stages = settled.stages.and(stage.stages);
+            let settled = *settled;
+            return listener.amend(settled.owner, settled.slot, stage.sum());
+        }
+        if stage.kind == Kind::RequestLine
+            && let Some(response) = self.responses.remove(&identity.0)
+        {
+            return self.pair(identity, &stage, &response, stage.position, listener);
+        }
+        if let Some(earlier) = self.waiting.get_mut(&identity.0) {
+            return listener.repeated_stages(earlier.join(stage));
+        }
+        if !stage.lasting {
+            self.aging.push_back((self.sequence, identity));
+        }
+        stage.sequence = self.sequence;
+        self.waiting.insert(identity.0, stage);
+    }
+
+    fn pair(
+        &mut self,
+        identity: Identity,
+        request: &Waiting,
+        response: &Response,
+        position: Position,
+        listener: &mut impl Listener,
+    ) {
+        let (owner, slot) = listener.pair(request, response, position);
+        self.settled.insert(identity, Settled { owner, slot, stages: request.stages });
+    }
+
+    fn respond(&mut self, identity: Identity, response: Response, listener: &mut impl Listener) {
+        if let Some(request) = self.waiting.remove(&identity.0) {
+            return self.pair(identity, &request, &response, response.position, listener);
+        }
+        if let Some(&mut settled) = self.settled.get_mut(identity) {
+            return self.extra_response(settled, response, listener);
+        }
+        if self.responses.contains_key(&identity.0) {
+            self.extra_responses += 1;
+            return;
+        }
+        self.responses.insert(identity.0, response);
+        self.response_order.push_back(identity.0);
+        if self.response_order.len() > RESPONSES_KEPT
+            && let Some(oldest) = self.response_order.pop_front()
+            && self.responses.remove(&oldest).is_some()
+        {
+            self.unpaired += 1;
+        }
+    }
+
+    /// The input has ended: reports every request that was never settled, in input order.
+    pub fn finish(mut self, listener: &mut impl Listener) -> Totals {
+        let mut left: Vec<Waiting> = self.waiting.drain().map(|(_, stage)| stage).collect();
+        left.sort_by_key(|stage| stage.position);
+        let lines = left.iter().filter(|stage| stage.kind == Kind::RequestLine).count() as u64;
+        for stage in &left {
+            listener.unfinished(stage, stage.position);
+        }
+        Totals {
+            unfinished_requests: self.unfinished + left.len() as u64,
+            unpaired_halves: lines + self.unpaired + self.responses.len() as u64,
+            extra_responses: self.extra_responses,
+            revived: self.revived,
+        }
+    }
+}
+
+/// What is left over at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Requests without a settling stage.
+    pub unfinished_requests: u64,
+    /// Two-line halves without their other half.
+    pub unpaired_halves: u64,
+    /// Response lines beyond the first of their request.
+    pub extra_responses: u64,
+    /// Requests that ended after they had been given up.
+    pub revived: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    owner: Owner,
+    slot: Slot,
+    stages: Stages,
+}
+
+/// The settled requests of late: at least the last [`Window::SIZE`] of them. Two generations, so
+/// that forgetting is one swap and depends on nothing but the order of the input.
+#[derive(Default)]
+struct Window {
+    young: HashMap<u64, Settled, BuildHasherDefault<Passthrough>>,
+    old: HashMap<u64, Settled, BuildHasherDefault<Passthrough>>,
+}
+
+impl Window {
+    /// Seven eighths of a power of two, as full as the table can be.
+    const SIZE: usize = (1 << 18) / 8 * 7;
+
+    /// Remembers a request that is not there yet.
+    fn insert(&mut self, identity: Identity, settled: Settled) {
+        if self.young.len() >= Self::SIZE {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.insert(identity.0, settled);
+    }
+
+    fn get_mut(&mut self, identity: Identity) -> Option<&mut Settled> {
+        self.young.get_mut(&identity.0).or_else(|| self.old.get_mut(&identity.0))
+    }
+}
+
+/// Identities are hashes already.
+#[derive(Default)]
+struct Passthrough(u64);
+
+impl Hasher for Passthrough {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}

@@ -1,0 +1,315 @@
+//! What one chunk saw of requests, in order, joined as far as the chunk goes.
+
+use std::hash::BuildHasherDefault;
+
+use hashbrown::HashMap;
+
+use super::{Identity, PATIENCE, Passthrough};
+use crate::aggregate::{Amendment, Position, Repeat, Slot};
+use crate::event::{Text, Timestamp};
+
+/// How an unsettled stage can be read again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The bytes of one event: JSON, or a one-line record.
+    Event,
+    /// The request line of a two-line pair.
+    RequestLine,
+}
+
+/// Which stages of a request were seen, one bit each. Counting repeats by what two sets share gives
+/// the same count however the stages were grouped on their way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stages(u8);
+
+impl Stages {
+    /// The stage of that [rank](crate::event::Stage::rank).
+    pub const fn of(rank: u8) -> Self {
+        Stages(1 << (rank & 7))
+    }
+
+    /// These and those.
+    pub const fn and(self, other: Stages) -> Self {
+        Stages(self.0 | other.0)
+    }
+
+    /// How many stages are in both.
+    pub const fn shared(self, other: Stages) -> u64 {
+        (self.0 & other.0).count_ones() as u64
+    }
+}
+
+/// A stage that waits for its request to be settled.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub(super) kind: Kind,
+    rank: u8,
+    pub(super) stages: Stages,
+    bytes: u64,
+    events: u64,
+    pub(super) position: Position,
+    text: Held,
+    host: Option<Box<[u8]>>,
+    /// Whether the request may well last: it is never given up.
+    pub(super) lasting: bool,
+    /// Index of its entry in the journal.
+    order: usize,
+    /// Its place in the order of all entries, once absorbed.
+    pub(super) sequence: u64,
+}
+
+/// Where a waiting stage's bytes are: still in the region being read, or kept.
+#[derive(Clone, Debug)]
+enum Held {
+    Region { at: usize, length: usize },
+    Kept(Box<[u8]>),
+}
+
+impl Waiting {
+    /// The latest stage's bytes, once kept.
+    pub fn text(&self) -> &[u8] {
+        match &self.text {
+            Held::Kept(text) => text,
+            Held::Region { .. } => &[],
+        }
+    }
+
+    /// The latest stage's bytes while its region is still at hand.
+    pub fn text_in<'t>(&'t self, region: &'t [u8]) -> &'t [u8] {
+        match &self.text {
+            Held::Kept(text) => text,
+            Held::Region { at, length } => region.get(*at..at + length).unwrap_or_default(),
+        }
+    }
+
+    /// The stages joined so far.
+    pub const fn stages(&self) -> Stages {
+        self.stages
+    }
+
+    /// The host its line prefix named.
+    pub fn host(&self) -> Option<&[u8]> {
+        self.host.as_deref()
+    }
+
+    /// How to read it.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where its record begins.
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Bytes and number of the stages joined so far.
+    pub const fn sum(&self) -> Amendment {
+        Amendment { bytes: self.bytes, events: self.events }
+    }
+}
+
+/// A response line that found no request line before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// Status code.
+    pub code: Option<i32>,
+    /// When the response headers were sent.
+    pub time: Option<Timestamp>,
+    /// Bytes of the line.
+    pub bytes: u64,
+    /// Where it begins.
+    pub position: Position,
+}
+
+/// One entry of a journal: whose request, where, and what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noted {
+    pub(super) identity: Identity,
+    pub(super) position: Position,
+    pub(super) entry: Entry,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry {
+    /// Joined within the journal after all.
+    Gone,
+    Settled {
+        slot: Slot,
+        stages: Stages,
+        own: u32,
+    },
+    /// A two-line pair that met within the chunk and was observed, and its halves.
+    Pair {
+        slot: Slot,
+        own: u32,
+        halves: u32,
+    },
+    Waiting(u32),
+    Response(u32),
+}
+
+/// What one chunk saw of requests, in order.
+#[derive(Debug, Default)]
+pub struct Journal {
+    pub(super) entries: Vec<Noted>,
+    pub(super) waiting: Vec<Option<Waiting>>,
+    pub(super) responses: Vec<Response>,
+    pub(super) halves: Vec<(Waiting, Response)>,
+    pub(super) measures: Vec<Repeat>,
+    open: HashMap<u64, u32, BuildHasherDefault<Passthrough>>,
+}
+
+impl Journal {
+    /// Notes a settled request with all of its stages that were joined.
+    #[inline]
+    pub fn settle(&mut self, identity: Identity, position: Position, slot: Slot, stages: Stages, own: Repeat) {
+        self.measures.push(own);
+        let entry = Entry::Settled { slot, stages, own: self.measures.len() as u32 - 1 };
+        self.entries.push(Noted { identity, position, entry });
+    }
+
+    /// Notes a two-line pair. Its halves are handed on too: if a response line stood in an earlier
+    /// chunk already, or the request was settled there, they must be joined anew.
+    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Waiting, response: Response, own: Repeat) {
+        self.measures.push(own);
+        self.halves.push((request, response));
+        let (own, halves) = (self.measures.len() as u32 - 1, self.halves.len() as u32 - 1);
+        let position = response.position;
+        self.entries.push(Noted { identity, position, entry: Entry::Pair { slot, own, halves } });
+    }
+
+    /// Takes out the earlier stages of a request that is about to be settled.
+    #[inline]
+    pub fn take(&mut self, identity: Identity) -> Option<Waiting> {
+        let index = self.open.remove(&identity.0)?;
+        let place = self.waiting.get_mut(index as usize)?;
+        // What waited too long within one chunk is given up when the journal is absorbed.
+        if place.as_ref().is_some_and(|stage| !stage.lasting && self.entries.len() - stage.order > PATIENCE) {
+            return None;
+        }
+        let waiting = place.take()?;
+        self.entries[waiting.order].entry = Entry::Gone;
+        Some(waiting)
+    }
+
+    /// Notes a stage that does not settle its request; returns how many stages it repeats.
+    #[inline]
+    pub fn wait(&mut self, identity: Identity, stage: Pending<'_>) -> u64 {
+        if let Some(&index) = self.open.get(&identity.0)
+            && let Some(earlier) = self.waiting.get_mut(index as usize).and_then(Option::as_mut)
+            && (earlier.lasting || self.entries.len() - earlier.order <= PATIENCE)
+        {
+            // An entry all the same: how long a stage waits is counted in entries, wherever chunks end.
+            self.entries.push(Noted { identity, position: stage.position, entry: Entry::Gone });
+            return earlier.join(stage.into_waiting(earlier.order));
+        }
+        let index = self.waiting.len() as u32;
+        self.open.insert(identity.0, index);
+        let position = stage.position;
+        self.waiting.push(Some(stage.into_waiting(self.entries.len())));
+        self.entries.push(Noted { identity, position, entry: Entry::Waiting(index) });
+        0
+    }
+
+    /// Notes a response line without a request line before it in the chunk.
+    pub fn respond(&mut self, identity: Identity, response: Response) {
+        let entry = Entry::Response(self.responses.len() as u32);
+        self.entries.push(Noted { identity, position: response.position, entry });
+        self.responses.push(response);
+    }
+
+    /// The region is about to go: copies what still waits in it.
+    pub fn keep(&mut self, region: &[u8]) {
+        let halves = self.halves.iter_mut().map(|(request, _)| request);
+        for waiting in self.waiting.iter_mut().flatten().chain(halves) {
+            if let Held::Region { at, length } = waiting.text {
+                let text = region.get(at..at + length).unwrap_or_default();
+                waiting.text = Held::Kept(text.into());
+            }
+        }
+    }
+
+    /// Memory held, roughly.
+    pub fn weight(&self) -> usize {
+        let halves = self.halves.iter().map(|(request, _)| request);
+        let kept: usize = self.waiting.iter().flatten().chain(halves).map(|waiting| waiting.text().len() + 128).sum();
+        let settled = self.measures.len() * size_of::<Repeat>();
+        self.entries.len() * size_of::<Noted>() + settled + kept + self.responses.len() * size_of::<Response>()
+    }
+
+    /// Makes the journal ready for the next chunk without giving its tables back. What is handed on
+    /// has no open table; it is only needed while reading.
+    pub fn hand_on(&mut self) -> Journal {
+        self.open.clear();
+        Journal {
+            entries: take_alike(&mut self.entries),
+            waiting: take_alike(&mut self.waiting),
+            responses: std::mem::take(&mut self.responses),
+            halves: take_alike(&mut self.halves),
+            measures: take_alike(&mut self.measures),
+            open: HashMap::default(),
+        }
+    }
+}
+
+/// Takes a list and leaves an empty one with room for as many: the next chunk will hold much the same.
+fn take_alike<T>(list: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(list.len());
+    std::mem::replace(list, room)
+}
+
+/// A stage that does not settle its request, still in its region.
+pub struct Pending<'a> {
+    /// How to read it again.
+    pub kind: Kind,
+    /// [`Stage::rank`](crate::event::Stage::rank).
+    pub rank: u8,
+    /// Offset and length of its bytes in the region.
+    pub text: (usize, usize),
+    /// The host its line prefix named.
+    pub host: Option<Text<'a>>,
+    /// Bytes it is charged with.
+    pub bytes: u64,
+    /// Where its record begins.
+    pub position: Position,
+    /// Whether the request may well last (a watch, an exec): it is waited for without limit.
+    pub lasting: bool,
+}
+
+impl Pending<'_> {
+    fn into_waiting(self, order: usize) -> Waiting {
+        Waiting {
+            kind: self.kind,
+            rank: self.rank,
+            stages: Stages::of(self.rank),
+            bytes: self.bytes,
+            events: 1,
+            position: self.position,
+            text: Held::Region { at: self.text.0, length: self.text.1 },
+            host: self.host.map(|host| host.raw().into()),
+            lasting: self.lasting,
+            order,
+            sequence: 0,
+        }
+    }
+}
+
+impl Waiting {
+    /// Joins a later stage of the same request; the higher one stands for it. Returns how many
+    /// stages are repeats.
+    pub(super) fn join(&mut self, later: Waiting) -> u64 {
+        let repeats = self.stages.shared(later.stages);
+        self.bytes += later.bytes;
+        self.events += later.events;
+        self.stages = self.stages.and(later.stages);
+        self.lasting |= later.lasting;
+        if later.rank > self.rank {
+            self.rank = later.rank;
+            self.text = later.text;
+            self.host = later.host;
+            self.position = later.position;
+            self.kind = later.kind;
+        }
+        repeats
+    }
+}

@@ -1,0 +1,414 @@
+//! Requests grouped by any combination of keys.
+
+use hashbrown::{HashMap, HashTable};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::stats::Stats;
+use super::{Amendment, Question, Seen, Slot};
+use crate::event::{RawJson, Text, Timestamp};
+use crate::query::Filter;
+
+/// What requests can be grouped by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub enum Key {
+    /// `user.username`.
+    User,
+    /// Each of `user.groups`: a request counts in every group of its user.
+    Group,
+    /// `impersonatedUser.username`.
+    As,
+    /// `verb`.
+    Verb,
+    /// `objectRef.resource`.
+    Resource,
+    /// `objectRef.subresource`.
+    Subresource,
+    /// `objectRef.apiGroup`; absent for the core group and non-resource requests.
+    ApiGroup,
+    /// `objectRef.namespace`.
+    Namespace,
+    /// `objectRef.name`.
+    Name,
+    /// `responseStatus.code`.
+    Code,
+    /// The authorizer's decision.
+    Decision,
+    /// `stage` (of the event that stands for the request).
+    Stage,
+    /// `level`.
+    Level,
+    /// `userAgent`.
+    UserAgent,
+    /// The first of `sourceIPs`: who the client claims to be.
+    SourceIp,
+    /// `requestURI`, whole.
+    Uri,
+    /// `requestURI` without its query.
+    Path,
+    /// The node the client runs on: of a node's own user, or of the pod behind a service account.
+    Node,
+    /// The host whose log it is: from the line's prefix or the file's name.
+    Host,
+    /// The file.
+    File,
+    /// How the event was written down.
+    Format,
+    /// Event time cut to periods of this many nanoseconds; the name is given by [`Key::name`].
+    Time(i64),
+    /// The same for `--every`: its name is `time`, whatever the length.
+    Every(i64),
+}
+
+const MINUTE: i64 = 60_000_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// All keys by name; `time`, which `--every` adds, is none that can be asked for.
+const KEYS: [(&str, Key); 24] = [
+    ("user", Key::User),
+    ("group", Key::Group),
+    ("as", Key::As),
+    ("verb", Key::Verb),
+    ("resource", Key::Resource),
+    ("subresource", Key::Subresource),
+    ("apiGroup", Key::ApiGroup),
+    ("namespace", Key::Namespace),
+    ("name", Key::Name),
+    ("code", Key::Code),
+    ("decision", Key::Decision),
+    ("stage", Key::Stage),
+    ("level", Key::Level),
+    ("userAgent", Key::UserAgent),
+    ("sourceIP", Key::SourceIp),
+    ("uri", Key::Uri),
+    ("path", Key::Path),
+    ("node", Key::Node),
+    ("host", Key::Host),
+    ("file", Key::File),
+    ("format", Key::Format),
+    ("minute", Key::Time(MINUTE)),
+    ("hour", Key::Time(HOUR)),
+    ("day", Key::Time(DAY)),
+];
+
+impl Key {
+    /// The key of that name, in any case; `agent`, `ip`, `ns` and other short forms are understood.
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.to_ascii_lowercase();
+        let full = match word.as_str() {
+            "agent" => "useragent",
+            "ip" => "sourceip",
+            "ns" => "namespace",
+            "source" => "file",
+            "impersonateduser" => "as",
+            "requesturi" => "uri",
+            other => other,
+        };
+        KEYS.iter().find(|(name, _)| name.eq_ignore_ascii_case(full)).map(|&(_, key)| key)
+    }
+
+    /// All names, for messages.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KEYS.iter().map(|&(name, _)| name)
+    }
+
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        KEYS.iter().find(|&&(_, key)| key == self).map_or("time", |&(name, _)| name)
+    }
+
+    /// The key's value for a request; absent is `None`. [`Key::Group`] has many and is not asked here.
+    fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
+        let event = seen.event;
+        let object = event.object_ref;
+        match self {
+            Key::User => event.user.username,
+            Key::Group => None,
+            Key::As => event.impersonated_user.and_then(|user| user.username),
+            Key::Verb => event.verb,
+            Key::Resource => object.and_then(|o| o.resource),
+            Key::Subresource => object.and_then(|o| o.subresource),
+            Key::ApiGroup => object.and_then(|o| o.api_group),
+            Key::Namespace => object.and_then(|o| o.namespace),
+            Key::Name => object.and_then(|o| o.name),
+            Key::Code => event.code().map(|code| written(scratch, code)),
+            Key::Decision => event.decision(),
+            Key::Stage => Some(event.stage.text()),
+            Key::Level => event.level,
+            Key::UserAgent => event.user_agent,
+            Key::SourceIp => event.client_ip(),
+            Key::Uri => event.request_uri,
+            Key::Path => event.request_uri.map(path_of),
+            Key::Node => node_of(seen),
+            Key::Host => event.host.or_else(|| seen.source.host.as_deref().map(Text::from)),
+            Key::File => Some(Text::from(seen.source.name.as_str())),
+            Key::Format => Some(Text::from(event.format.name())),
+            Key::Time(width) | Key::Every(width) => event.time().map(|time| written(scratch, time.floor(width).0)),
+        }
+    }
+}
+
+fn written(scratch: &mut String, value: impl std::fmt::Display) -> Text<'_> {
+    use std::fmt::Write;
+    scratch.clear();
+    let _ = write!(scratch, "{value}");
+    Text::plain(scratch.as_bytes())
+}
+
+fn path_of(uri: Text<'_>) -> Text<'_> {
+    let raw = uri.raw();
+    let end = memchr::memchr(b'?', raw).unwrap_or(raw.len());
+    Text::json(&raw[..end], uri.is_escaped())
+}
+
+fn node_of<'a>(seen: &Seen<'_, 'a>) -> Option<Text<'a>> {
+    let user = seen.event.user;
+    let name =
+        user.username.and_then(|name| Some(Text::json(name.raw().strip_prefix(b"system:node:")?, name.is_escaped())));
+    name.or_else(|| user.extra?.get(b"authentication.kubernetes.io/node-name")?.elements().next()?.as_text())
+}
+
+/// Where a value of a group key stands in its encoding: absent, or so many bytes.
+const ABSENT: u32 = u32::MAX;
+
+/// Groups of requests, found by an encoding of their key values.
+#[derive(Debug)]
+pub struct Groups<S> {
+    table: HashTable<u32>,
+    groups: Vec<(Box<[u8]>, S)>,
+    scratch: Vec<u8>,
+    text: String,
+}
+
+impl<S> Default for Groups<S> {
+    fn default() -> Self {
+        Groups { table: HashTable::new(), groups: Vec::new(), scratch: Vec::new(), text: String::new() }
+    }
+}
+
+impl<S: Default> Groups<S> {
+    /// The group a request belongs to. `group` stands for [`Key::Group`], which has many values.
+    #[inline]
+    pub fn find(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        for &key in keys {
+            let value = if key == Key::Group { group } else { key.value(seen, &mut self.text) };
+            encode(value, &mut scratch);
+        }
+        let index = self.index(&scratch);
+        self.scratch = scratch;
+        index
+    }
+
+    fn index(&mut self, key: &[u8]) -> u32 {
+        let groups = &mut self.groups;
+        let found = self.table.entry(
+            xxh3_64(key),
+            |&index| *groups[index as usize].0 == *key,
+            |&index| xxh3_64(&groups[index as usize].0),
+        );
+        match found {
+            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                let index = groups.len() as u32;
+                entry.insert(index);
+                groups.push((key.into(), S::default()));
+                index
+            }
+        }
+    }
+
+    /// What is counted about a group.
+    #[inline]
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut S> {
+        self.groups.get_mut(index as usize).map(|(_, stats)| stats)
+    }
+
+    /// The key values of a group.
+    pub fn values(&self, index: u32) -> Vec<Option<Vec<u8>>> {
+        self.groups.get(index as usize).map(|(key, _)| decode(key)).unwrap_or_default()
+    }
+
+    /// Joins two sets of groups.
+    pub fn merge(&mut self, other: Groups<S>, join: impl Fn(&mut S, S)) {
+        for (key, stats) in other.groups {
+            let index = self.index(&key);
+            if let Some(mine) = self.get_mut(index) {
+                join(mine, stats);
+            }
+        }
+    }
+
+    /// All groups with their key values, in no order that means anything.
+    pub fn into_groups(self) -> impl Iterator<Item = (Vec<Option<Vec<u8>>>, S)> {
+        self.groups.into_iter().map(|(key, stats)| (decode(&key), stats))
+    }
+}
+
+fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
+    let Some(value) = value else { return out.extend_from_slice(&ABSENT.to_le_bytes()) };
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    if value.is_escaped() {
+        crate::event::unescape_json(value.raw(), out);
+    } else {
+        out.extend_from_slice(value.raw());
+    }
+    let length = (out.len() - at - 4) as u32;
+    out[at..at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+fn decode(mut key: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let mut values = Vec::new();
+    while let Some((length, rest)) = key.split_first_chunk() {
+        let length = u32::from_le_bytes(*length);
+        if length == ABSENT {
+            values.push(None);
+            key = rest;
+        } else {
+            let (value, after) = rest.split_at(length as usize);
+            values.push(Some(value.to_vec()));
+            key = after;
+        }
+    }
+    values
+}
+
+/// A group: its key values, and what was counted.
+pub type Group = (Vec<Option<Vec<u8>>>, Stats);
+
+/// The question: how many requests per combination of keys.
+pub struct Summary {
+    /// Which requests count.
+    pub filter: Filter,
+    /// What they are grouped by.
+    pub keys: Vec<Key>,
+}
+
+/// A partial answer to [`Summary`].
+#[derive(Default)]
+pub struct SummaryPartial {
+    /// Everything together.
+    pub total: Stats,
+    groups: Groups<Stats>,
+    /// Sets of groups that requests belong to at once, when grouped by user group.
+    sets: Vec<Box<[u32]>>,
+    set_index: HashMap<Box<[u32]>, u32>,
+    /// Long-running requests, which have no latency.
+    pub long_running: u64,
+}
+
+impl SummaryPartial {
+    /// Key values and counts of every group that counts anything, most requests first, then by key.
+    pub fn finish(self) -> (Stats, Vec<Group>) {
+        let mut groups: Vec<_> = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).collect();
+        groups.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
+        (self.total, groups)
+    }
+
+    fn set(&mut self, members: Vec<u32>) -> Slot {
+        let members = members.into_boxed_slice();
+        if let Some(&index) = self.set_index.get(&members) {
+            return Slot(index);
+        }
+        let index = self.sets.len() as u32;
+        self.sets.push(members.clone());
+        self.set_index.insert(members, index);
+        Slot(index)
+    }
+}
+
+impl Summary {
+    fn members(&self, partial: &SummaryPartial, slot: Slot) -> Vec<u32> {
+        if self.keys.contains(&Key::Group) {
+            return partial.sets.get(slot.0 as usize).map(|set| set.to_vec()).unwrap_or_default();
+        }
+        vec![slot.0]
+    }
+
+    /// A request counts once in every group of its user; without any, in the absent one.
+    fn observe_groups(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>, latency: Option<u64>) -> Slot {
+        let mut names: Vec<Text<'_>> = seen
+            .event
+            .user
+            .groups
+            .map(|groups| groups.elements().filter_map(RawJson::as_text).collect())
+            .unwrap_or_default();
+        names.sort_by(|a, b| a.decode().cmp(&b.decode()));
+        names.dedup();
+        let mut members: Vec<u32> =
+            names.iter().map(|&name| partial.groups.find(&self.keys, seen, Some(name))).collect();
+        if members.is_empty() {
+            members.push(partial.groups.find(&self.keys, seen, None));
+        }
+        for &index in &members {
+            if let Some(stats) = partial.groups.get_mut(index) {
+                stats.observe(seen, latency);
+            }
+        }
+        partial.set(members)
+    }
+}
+
+impl Question for Summary {
+    type Partial = SummaryPartial;
+
+    const IN_ORDER: bool = false;
+
+    fn empty(&self) -> SummaryPartial {
+        SummaryPartial::default()
+    }
+
+    #[inline]
+    fn observe(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>) -> Slot {
+        if !self.filter.matches(seen.event) {
+            return Slot::NONE;
+        }
+        let latency = seen.event.latency_us();
+        partial.total.observe(seen, latency);
+        partial.long_running += u64::from(seen.event.is_long_running());
+        if self.keys.contains(&Key::Group) {
+            return self.observe_groups(partial, seen, latency);
+        }
+        let index = partial.groups.find(&self.keys, seen, None);
+        if let Some(stats) = partial.groups.get_mut(index) {
+            stats.observe(seen, latency);
+        }
+        Slot(index)
+    }
+
+    fn amend(&self, partial: &mut SummaryPartial, slot: Slot, amendment: Amendment) {
+        partial.total.amend(amendment);
+        for index in self.members(partial, slot) {
+            if let Some(stats) = partial.groups.get_mut(index) {
+                stats.amend(amendment);
+            }
+        }
+    }
+
+    fn retract(&self, partial: &mut SummaryPartial, slot: Slot, repeat: super::Repeat) {
+        partial.total.retract(repeat);
+        partial.long_running -= u64::from(repeat.long_running);
+        for index in self.members(partial, slot) {
+            if let Some(stats) = partial.groups.get_mut(index) {
+                stats.retract(repeat);
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut SummaryPartial, from: SummaryPartial) {
+        into.total.merge(from.total);
+        into.long_running += from.long_running;
+        into.groups.merge(from.groups, Stats::merge);
+    }
+}
+
+/// A key value as people and programs read it: a time for the time keys, text for the others.
+pub fn shown_value(key: Key, value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    match key {
+        Key::Time(_) | Key::Every(_) => text.parse().map(|ns| Timestamp(ns).to_rfc3339()).unwrap_or_default(),
+        _ => text.into_owned(),
+    }
+}
