@@ -19,3 +19,5 @@ pub mod parse;
 pub mod event;
 pub mod query;
 pub mod aggregate;
+pub mod render;
+pub mod scan;

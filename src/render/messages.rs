@@ -1,0 +1,145 @@
+//! What is said on standard error: errors with their places, hints, and the line about the evidence.
+
+use super::human;
+use super::sanitize::text_for_terminal;
+use crate::aggregate::evidence::{Account, DamageRow};
+use crate::input::source::Discovery;
+use crate::parse::records::{Bucket, UNFINISHED_LAST_LINE};
+
+/// So many reasons are told by name.
+const REASONS: usize = 8;
+
+/// One line for each hint.
+pub fn hints(hints: &[String]) -> String {
+    hints.iter().map(|hint| format!("auditq: hint: {}\n", text_for_terminal(hint))).collect()
+}
+
+/// `--last` was asked of an input that can be read only once.
+pub fn last_of_pipe(name: &str) -> String {
+    format!(
+        "auditq: --last: {} is a pipe, and counting back from its newest event means reading it twice\n  \
+         help: read from files, or give --since\n",
+        text_for_terminal(name)
+    )
+}
+
+/// Standard output cannot be written.
+pub fn output_failed(failure: &str) -> String {
+    format!("auditq: standard output: {failure}\n")
+}
+
+/// What was left out on purpose.
+pub fn skipped(inputs: &Discovery) -> String {
+    let line = |(path, reason): &(String, String)| {
+        format!("auditq: note: {} left out: {}\n", text_for_terminal(path), text_for_terminal(reason))
+    };
+    inputs.skipped.iter().map(line).collect()
+}
+
+/// What could not be read, reason by reason, and one line that sums it up; empty when all was read.
+pub fn evidence(account: &Account) -> String {
+    let mut text = String::new();
+    for source in account.sources.iter().filter(|source| source.unreadable) {
+        let reason = source.evidence.failures.first().map_or("cannot be read", String::as_str);
+        text += &format!("auditq: {}: {}\n", text_for_terminal(&source.name), text_for_terminal(reason));
+    }
+    let unreadable = account.sources.iter().filter(|source| source.unreadable).count();
+    let damage: Vec<DamageRow> = damage_read(account);
+    for row in damage.iter().take(REASONS) {
+        text += &damage_message(row);
+    }
+    if damage.len() > REASONS {
+        text +=
+            &format!("auditq: … and {} more kinds of damage; `auditq inspect` lists them\n", damage.len() - REASONS);
+    }
+    if !account.is_complete() {
+        text += &summary_line(account, unreadable);
+    }
+    text
+}
+
+/// The damage of sources that could be read.
+fn damage_read(account: &Account) -> Vec<DamageRow> {
+    let readable = Account {
+        sources: account.sources.iter().filter(|source| !source.unreadable).cloned().collect(),
+        ..Account::default()
+    };
+    readable.damage().into_iter().filter(|row| row.reason != UNFINISHED_LAST_LINE).collect()
+}
+
+fn damage_message(row: &DamageRow) -> String {
+    let times = if row.count > 1 { format!(" ({} times)", human::number(row.count)) } else { String::new() };
+    let first = text_for_terminal(&row.first);
+    let reason = text_for_terminal(&row.reason);
+    format!("auditq: {first}: {reason}{times}\n{}", help(&row.reason))
+}
+
+/// What to do about a reason.
+fn help(reason: &str) -> &'static str {
+    if reason.starts_with("event ends inside") || reason == "last line is cut off" {
+        "  help: the file may have been cut by rotation or a crash; the next file may hold the rest\n"
+    } else if reason.starts_with("compressed data") {
+        "  help: what was decompressed before this place is in the answer; fetch the file again for the rest\n"
+    } else {
+        ""
+    }
+}
+
+fn summary_line(account: &Account, unreadable: usize) -> String {
+    let records: u64 =
+        (0..5).map(|at| account.sources.iter().map(|s| s.evidence.buckets[at].records).sum::<u64>()).sum();
+    let unfinished: u64 =
+        account.damage().iter().filter(|row| row.reason == UNFINISHED_LAST_LINE).map(|row| row.count).sum();
+    let damaged = account.bucket(Bucket::Damaged).records - unfinished;
+    let mut parts = Vec::new();
+    if damaged > 0 {
+        parts.push(format!("{} of {} could not be read", human::number(damaged), human::counted(records, "record")));
+    }
+    let cut = account.sources.iter().filter(|s| !s.unreadable && !s.evidence.failures.is_empty()).count();
+    if cut > 0 {
+        parts.push(format!(
+            "{cut} of {} could not be read to the end",
+            human::counted(account.sources.len() as u64, "input")
+        ));
+    }
+    if unreadable > 0 {
+        parts.push(format!(
+            "{unreadable} of {} could not be read at all",
+            human::counted(account.sources.len() as u64, "input")
+        ));
+    }
+    format!("auditq: evidence incomplete: {}\n", parts.join(", "))
+}
+
+/// What a complete account still gives reason to say: events the server dropped, repeats, nothing found.
+pub fn remarks(account: &Account) -> String {
+    let mut text = String::new();
+    let lost = account.lost();
+    if lost > 0 {
+        text += &format!(
+            "auditq: note: the API server's own log says that it dropped {} before writing\n",
+            human::counted(lost, "audit event")
+        );
+    }
+    if account.repeats() > 0 {
+        text += &format!(
+            "auditq: note: {} seen before, each request counted once; `auditq inspect` counts them by file\n",
+            human::counted(account.repeats(), "event")
+        );
+    }
+    if account.twice_in_rows > 0 {
+        text += &format!(
+            "auditq: note: {} ended so late that they had been given up: they have a row without an end, and one with it\n",
+            human::counted(account.twice_in_rows, "request")
+        );
+    }
+    if account.events() == 0 && !account.nothing_read() && account.is_complete() && !account.stopped {
+        let other = account.bucket(Bucket::Other).records;
+        text += &format!(
+            "auditq: note: no audit event in {} of input ({})\n",
+            human::bytes(account.bytes()),
+            human::counted(other, "other record")
+        );
+    }
+    text
+}

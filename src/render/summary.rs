@@ -1,0 +1,231 @@
+//! `summary` for people: the table of groups, and the overview on one screen.
+
+use super::chart::rate_chart;
+use super::human::{self, TimeZoneChoice, number, percent};
+use super::sanitize::{bounded, bytes_for_terminal};
+use super::table::{Cell, Column, Kind, Table, render_table};
+use crate::aggregate::overview::{Dominant, OverviewAnswer, RANKED};
+use crate::aggregate::stats::Stats;
+use crate::aggregate::summary::{Group, Key, shown_value};
+use crate::event::Timestamp;
+use crate::scan::Unit;
+
+/// The plain name of what is counted.
+pub const fn noun(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Request => "requests",
+        Unit::Event => "events",
+    }
+}
+
+/// The table of groups; `wide` adds columns.
+pub fn group_table(keys: &[Key], unit: Unit, total: &Stats, groups: &[Group], wide: bool) -> Table {
+    let mut columns: Vec<Column> = keys.iter().map(|key| key_column(*key)).collect();
+    columns.push(Column::number(noun(unit)));
+    columns.push(Column::new("share", Kind::Share));
+    columns.push(Column::new("size", Kind::Bytes));
+    columns.extend(["p50", "p90", "p99", "max"].map(|name| Column::new(name, Kind::Duration)));
+    columns.push(Column::text("codes"));
+    if wide {
+        columns.push(Column::new("first", Kind::Time));
+        columns.push(Column::new("last", Kind::Time));
+    }
+    let mut table = Table::new(columns);
+    table.rows = groups.iter().map(|group| group_row(keys, total, group, wide)).collect();
+    table
+}
+
+fn key_column(key: Key) -> Column {
+    match key {
+        Key::Time(_) | Key::Every(_) => Column::new(key.name(), Kind::Time),
+        _ => Column::text(key.name()),
+    }
+}
+
+fn group_row(keys: &[Key], total: &Stats, (values, stats): &Group, wide: bool) -> Vec<Cell> {
+    let mut row: Vec<Cell> = keys.iter().zip(values).map(|(key, value)| key_cell(*key, value.as_deref())).collect();
+    row.push(Cell::Number(stats.count));
+    row.push(Cell::Share { part: stats.count, whole: total.count });
+    row.push(Cell::Bytes(stats.bytes));
+    match stats.latency.summary() {
+        Some(latency) => {
+            row.extend(
+                [latency.p50, latency.p90, latency.p99, latency.max].map(|us| Cell::DurationNs((us * 1000) as i64)),
+            );
+        }
+        None => row.extend([Cell::Missing, Cell::Missing, Cell::Missing, Cell::Missing]),
+    }
+    row.push(codes_cell(stats));
+    if wide {
+        row.extend([stats.first, stats.last].map(|time| time.map_or(Cell::Missing, Cell::Time)));
+    }
+    row
+}
+
+fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
+    match (key, value) {
+        (_, None) => Cell::Missing,
+        (Key::Time(_) | Key::Every(_), Some(value)) => {
+            let nanos = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            nanos.map_or(Cell::Missing, |nanos| Cell::Time(Timestamp(nanos)))
+        }
+        (_, Some(value)) => Cell::Text(shown_value(key, value)),
+    }
+}
+
+/// `200:31 403:2`, most frequent first.
+fn codes_cell(stats: &Stats) -> Cell {
+    let mut codes: Vec<(i32, u64)> = stats.codes.sorted().into_iter().collect();
+    codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
+    if codes.is_empty() {
+        return Cell::Missing;
+    }
+    let shown: Vec<String> = codes.iter().map(|(code, count)| format!("{code}:{}", number(*count))).collect();
+    Cell::Text(shown.join(" "))
+}
+
+/// The sentence that names what dominates.
+pub fn sentence(unit: Unit, answer: &OverviewAnswer) -> String {
+    let Some(dominant) = &answer.dominant else { return format!("No {} to speak of.", noun(unit)) };
+    let total = answer.total.count;
+    let who = dominant
+        .user
+        .as_deref()
+        .map_or("Requests without a user".to_owned(), |user| bounded(&bytes_for_terminal(user), 120).into_owned());
+    if dominant.requests * 5 < total {
+        let users = answer.ranks.first().map_or(0, Vec::len);
+        return format!(
+            "Nothing dominates: of {} users the busiest, {who}, made {} of {}.",
+            number(users as u64),
+            percent(dominant.requests, total),
+            noun(unit)
+        );
+    }
+    let parts: Vec<String> = traits(dominant).collect();
+    let made = if dominant.user.is_some() { "made" } else { "are" };
+    let of_all = if dominant.user.is_some() { noun(unit) } else { "the log" };
+    format!("{who} {made} {} of {of_all}{}.", percent(dominant.requests, total), joined(&parts))
+}
+
+fn joined(parts: &[String]) -> String {
+    if parts.is_empty() { String::new() } else { format!("; {}", parts.join(", ")) }
+}
+
+/// What most of the dominant user's requests have in common.
+fn traits(dominant: &Dominant) -> impl Iterator<Item = String> {
+    let most = |value: &Option<(Vec<u8>, u64)>| value.clone().filter(|(_, count)| count * 2 >= dominant.requests);
+    let share = |count| percent(count, dominant.requests);
+    let shown = |value: &[u8]| bounded(&bytes_for_terminal(value), 60).into_owned();
+    let verb = most(&dominant.verb).map(|(verb, count)| format!("{} of them {}", share(count), shown(&verb)));
+    let resource =
+        most(&dominant.resource).map(|(resource, count)| format!("{} on {}", share(count), shown(&resource)));
+    let code = most(&dominant.code).map(|(code, count)| format!("{} answered {}", share(count), shown(&code)));
+    [verb, resource, code].into_iter().flatten()
+}
+
+/// How many bars the chart has at most.
+pub const CHART_WIDTH: usize = 60;
+
+/// So many rows a ranking shows unless told otherwise.
+const RANKS: usize = 5;
+
+/// The overview on one screen.
+pub fn overview(
+    unit: Unit,
+    answer: &OverviewAnswer,
+    top: Option<usize>,
+    unfinished: u64,
+    zone: TimeZoneChoice,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(sentence(unit, answer).as_bytes());
+    out.extend_from_slice(b"\n\n");
+    totals(unit, answer, unfinished, zone, out);
+    if answer.rate.1.len() > 1 {
+        out.extend_from_slice(format!("\n{} over time\n", capitalised(noun(unit))).as_bytes());
+        rate_chart(&answer.rate.1, CHART_WIDTH, zone, out);
+    }
+    for (key, values) in RANKED.iter().zip(&answer.ranks).filter(|(_, values)| !values.is_empty()) {
+        out.push(b'\n');
+        ranking(*key, unit, values, answer.total.count, top.unwrap_or(RANKS), zone, out);
+    }
+}
+
+/// The rankings of the overview as one table: what is ranked, its value, how many. The first row is the total.
+pub fn overview_table(unit: Unit, answer: &OverviewAnswer, top: Option<usize>) -> Table {
+    let columns =
+        vec![Column::text("key"), Column::text("value"), Column::number(noun(unit)), Column::new("share", Kind::Share)];
+    let mut table = Table::new(columns);
+    let whole = answer.total.count;
+    let counts = |part| [Cell::Number(part), Cell::Share { part, whole }];
+    table.rows.push([Cell::Text("total".to_owned()), Cell::Missing].into_iter().chain(counts(whole)).collect());
+    for (key, values) in RANKED.iter().zip(&answer.ranks) {
+        for (value, count) in values.iter().take(top.unwrap_or(usize::MAX)) {
+            let named = [Cell::Text(key.name().to_owned()), key_cell(*key, value.as_deref())];
+            table.rows.push(named.into_iter().chain(counts(*count)).collect());
+        }
+    }
+    table
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn totals(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+    let total = &answer.total;
+    let mut lines = vec![];
+    if let (Some(first), Some(last)) = (total.first, total.last) {
+        let length = human::duration(last.0.saturating_sub(first.0));
+        let (first, last) = (human::time_seconds(first, zone), human::time_seconds(last, zone));
+        lines.push(("Span", format!("{first} to {last} ({length})")));
+    }
+    match unit {
+        Unit::Request => {
+            let still = if unfinished > 0 { format!(", {} unfinished", number(unfinished)) } else { String::new() };
+            lines.push(("Requests", format!("{} in {} events{still}", number(total.count), number(total.events))));
+        }
+        Unit::Event => lines.push(("Events", number(total.count))),
+    }
+    lines.push(("Size", human::bytes(total.bytes)));
+    if let Some(latency) = total.latency.summary() {
+        let shown = |us: u64| human::duration((us * 1000) as i64);
+        let left_out = match answer.long_running {
+            0 => String::new(),
+            n => format!(" ({} long-running left out)", number(n)),
+        };
+        let text = format!(
+            "p50 {}, p90 {}, p99 {}, max {}{left_out}",
+            shown(latency.p50),
+            shown(latency.p90),
+            shown(latency.p99),
+            shown(latency.max)
+        );
+        lines.push(("Latency", text));
+    }
+    for (name, text) in lines {
+        out.extend_from_slice(format!("{name:<10}{text}\n").as_bytes());
+    }
+}
+
+fn ranking(
+    key: Key,
+    unit: Unit,
+    values: &[(Option<Vec<u8>>, u64)],
+    total: u64,
+    top: usize,
+    zone: TimeZoneChoice,
+    out: &mut Vec<u8>,
+) {
+    let columns = vec![Column::number(noun(unit)), Column::new("share", Kind::Share), key_column(key)];
+    let mut table = Table::new(columns);
+    for (value, count) in values.iter().take(top) {
+        let share = Cell::Share { part: *count, whole: total };
+        table.rows.push(vec![Cell::Number(*count), share, key_cell(key, value.as_deref())]);
+    }
+    render_table(&table, true, zone, out);
+    if values.len() > top {
+        out.extend_from_slice(format!("… and {} more\n", number((values.len() - top) as u64)).as_bytes());
+    }
+}

@@ -1,0 +1,356 @@
+//! Drives a run: hands chunks to threads, joins what they saw in input order, collects the answer.
+//!
+//! Every thread takes the next piece of work, reads and parses it, lets the question observe what it
+//! finds, and then lays the chunk's evidence and journal on the shelf. Whoever finds the next chunk
+//! in order on the shelf absorbs it; nobody waits for a turn. Nothing but the order of the input
+//! decides the answer. Only this module knows about threads.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use bumpalo::Bump;
+
+mod desk;
+mod merger;
+mod observer;
+
+use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
+use crate::aggregate::requests::{Journal, Owner};
+use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
+use crate::input::decompress::Packing;
+use crate::input::feed::{Block, Region, StreamChunk, StreamFeed};
+use crate::input::source::{Discovery, Source};
+use crate::parse::records::{Carry, RegionEnd, read_region};
+use desk::{Desk, Task};
+use merger::{Mailbox, Merger};
+use observer::{ChunkState, Observer};
+
+/// What one row of the answer stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// A request: all its stages.
+    Request,
+    /// A single event.
+    Event,
+}
+
+/// How a run is driven. None of it changes the answer, but for `unit`.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads that read and parse.
+    pub threads: usize,
+    /// Bytes per chunk.
+    pub chunk: usize,
+    /// What one row stands for.
+    pub unit: Unit,
+}
+
+/// Bytes per chunk unless told otherwise: large enough that a chunk's overhead vanishes, small
+/// enough that it stays in the second-level cache.
+pub const CHUNK: usize = 512 * 1024;
+
+/// What a run gives back.
+pub struct Outcome<P> {
+    /// The merged partial; empty for questions answered in order.
+    pub partial: P,
+    /// Where every byte went.
+    pub account: Account,
+}
+
+/// Progress of a run, read by whoever shows it.
+#[derive(Default)]
+pub struct Progress {
+    /// Bytes taken from sources so far, before decompression where that is known.
+    pub bytes: AtomicU64,
+}
+
+/// Runs a question over the inputs. `emit` receives the partials of a question answered in order,
+/// chunk by chunk, and may break off.
+pub fn scan<Q: Question>(
+    inputs: &Discovery,
+    options: &Options,
+    question: &Q,
+    progress: &Progress,
+    emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
+) -> Outcome<Q::Partial> {
+    let infos: Vec<SourceInfo> =
+        inputs.sources.iter().map(|s| SourceInfo { name: s.name.clone(), host: s.host.clone() }).collect();
+    let mail: Vec<Mailbox> = (0..options.threads.max(1)).map(|_| Mailbox::default()).collect();
+    let run = Run {
+        mail: &mail,
+        sources: &inputs.sources,
+        infos: &infos,
+        options,
+        question,
+        progress,
+        desk: Mutex::new(Desk::new(inputs.sources.len())),
+        wake: Condvar::new(),
+        shelf: Mutex::new(BTreeMap::new()),
+        merger: Mutex::new(Merger::new(question, &infos, options.unit, &mail, emit)),
+        stop: AtomicBool::new(false),
+    };
+    let partials = match rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build() {
+        Ok(pool) if options.threads > 1 => pool.install(|| run.work(options.threads)),
+        // One thread, or a system that gives no more: the caller's own does the work.
+        _ => run.work(1),
+    };
+    let merger = run.merger.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = merger.finish(partials);
+    for (name, reason) in &inputs.unreadable {
+        outcome.account.sources.push(unreadable(name, reason));
+    }
+    for (source, account) in inputs.sources.iter().zip(&mut outcome.account.sources) {
+        account.evidence.close(source.live && account.compression.is_none());
+    }
+    outcome
+}
+
+fn unreadable(name: &str, reason: &str) -> SourceAccount {
+    let evidence = Evidence { failures: vec![reason.to_owned()], ..Evidence::default() };
+    SourceAccount { name: name.to_owned(), evidence, unreadable: true, ..SourceAccount::default() }
+}
+
+struct Run<'r, 'e, Q: Question> {
+    sources: &'r [Source],
+    infos: &'r [SourceInfo],
+    options: &'r Options,
+    question: &'r Q,
+    progress: &'r Progress,
+    desk: Mutex<Desk>,
+    wake: Condvar,
+    shelf: Mutex<BTreeMap<Ticket, Finished<Q::Partial>>>,
+    merger: Mutex<Merger<'r, 'e, Q>>,
+    mail: &'r [Mailbox],
+    stop: AtomicBool,
+}
+
+/// A chunk's place in the input.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Ticket {
+    source: usize,
+    chunk: u64,
+}
+
+/// What a chunk gave.
+struct Finished<P> {
+    evidence: Evidence,
+    journal: Journal,
+    partial: Option<P>,
+    owner: Owner,
+    last: bool,
+    packing: Packing,
+    unreadable: bool,
+    weight: usize,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<Q: Question> Run<'_, '_, Q> {
+    /// Starts the threads and returns their partials.
+    fn work(&self, threads: usize) -> Vec<Q::Partial> {
+        if threads == 1 {
+            return vec![self.worker(Owner(0))];
+        }
+        let mut partials: Vec<Option<Q::Partial>> = (0..threads).map(|_| None).collect();
+        rayon::scope(|scope| {
+            for (index, slot) in partials.iter_mut().enumerate() {
+                scope.spawn(move |_| *slot = Some(self.worker(Owner(index as u32))));
+            }
+        });
+        partials.into_iter().flatten().collect()
+    }
+
+    fn worker(&self, owner: Owner) -> Q::Partial {
+        let mut bench = Bench {
+            buffer: Vec::new(),
+            arena: Bump::new(),
+            partial: self.question.empty(),
+            state: ChunkState::default(),
+            owner,
+        };
+        while let Some(task) = self.next_task() {
+            self.run_task(task, &mut bench);
+            self.mail[owner.0 as usize].open(self.question, &mut bench.partial);
+        }
+        bench.partial
+    }
+
+    /// The next piece of work, in input order where that is free; none when all is done.
+    fn next_task(&self) -> Option<Task> {
+        let mut desk = lock(&self.desk);
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            if desk.is_empty() {
+                return None;
+            }
+            if let Some(task) = desk.take(self.sources, self.options.chunk) {
+                return Some(task);
+            }
+            desk = self.wake.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) {
+        match task {
+            Task::Block(ticket, block, last) => self.run_block(ticket, &block, last, bench),
+            Task::Stream(ticket, feed) => self.run_stream(ticket, feed, bench),
+            Task::Empty(ticket) => self.shelve(ticket, Finished::nothing(bench.owner)),
+            Task::Broken(ticket, reason) => {
+                let mut finished = Finished::nothing(bench.owner);
+                finished.evidence.failures.push(reason);
+                finished.unreadable = true;
+                self.shelve(ticket, finished);
+            }
+        }
+    }
+
+    fn run_block(&self, ticket: Ticket, block: &Block, last: bool, bench: &mut Bench<Q::Partial>) {
+        let mut buffer = std::mem::take(&mut bench.buffer);
+        let mut carry = Carry::default();
+        let result = block.read(&mut buffer, |region| self.parse(ticket, region, &mut carry, bench));
+        bench.buffer = buffer;
+        self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
+        let mut finished = self.close(bench, carry);
+        if let Err(error) = result {
+            finished.evidence.failures.push(crate::input::source::plain_reason(&error));
+        }
+        finished.last = last;
+        self.shelve(ticket, finished);
+    }
+
+    /// Reads a chunk of a stream, puts the stream back for the next thread, and parses.
+    fn run_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, bench: &mut Bench<Q::Partial>) {
+        let mut buffer = std::mem::take(&mut bench.buffer);
+        let chunk = feed.next(&mut buffer, self.options.chunk);
+        let (packing, failure) = (feed.packing, feed.failure.clone());
+        let last = chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source);
+        lock(&self.desk).put_back(ticket.source, feed, last);
+        self.wake.notify_all();
+        self.progress.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        let mut carry = Carry::default();
+        if let Some(StreamChunk { offset, end, carry: start }) = chunk {
+            carry = start;
+            self.parse(ticket, Region { bytes: &buffer, end, offset }, &mut carry, bench);
+        }
+        bench.buffer = buffer;
+        let mut finished = self.close(bench, carry);
+        finished.unreadable = failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
+        finished.evidence.failures.extend(failure.filter(|_| last));
+        finished.packing = packing;
+        finished.last = last;
+        self.shelve(ticket, finished);
+    }
+
+    fn parse(&self, ticket: Ticket, region: Region<'_>, carry: &mut Carry, bench: &mut Bench<Q::Partial>) -> usize {
+        bench.arena.reset();
+        let mut observer = Observer {
+            question: self.question,
+            partial: &mut bench.partial,
+            state: &mut bench.state,
+            source: &self.infos[ticket.source],
+            index: ticket.source as u32,
+            region: region.bytes,
+            offset: region.offset,
+            unit: self.options.unit,
+            arena: &bench.arena,
+        };
+        let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
+        bench.state.journal.keep(region.bytes);
+        used
+    }
+
+    /// Takes what the chunk gave off the bench.
+    fn close(&self, bench: &mut Bench<Q::Partial>, carry: Carry) -> Finished<Q::Partial> {
+        let mut evidence = std::mem::take(&mut bench.state.evidence);
+        evidence.lines = carry.lines;
+        let journal = bench.state.journal.hand_on();
+        let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut bench.partial, self.question.empty()));
+        let weight = journal.weight() + partial.as_ref().map_or(0, |partial| self.question.weight(partial));
+        Finished { evidence, journal, partial, weight, ..Finished::nothing(bench.owner) }
+    }
+
+    /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
+    /// already doing that.
+    fn shelve(&self, ticket: Ticket, finished: Finished<Q::Partial>) {
+        lock(&self.desk).shelved += finished.weight;
+        lock(&self.shelf).insert(ticket, finished);
+        // The shelf is looked at again after the merger is let go: another thread may have laid
+        // down the next chunk in between and found the merger busy.
+        while let Ok(mut merger) = self.merger.try_lock() {
+            if merger.stopped {
+                // Another thread's chunk completed the answer while this one was being read.
+                return;
+            }
+            while let Some(finished) = self.take_due(merger.due) {
+                if merger.absorb(finished).is_break() {
+                    return self.stop();
+                }
+                lock(&self.desk).due = merger.due;
+                self.wake.notify_all();
+            }
+            drop(merger);
+            if !self.has_due() {
+                return;
+            }
+        }
+    }
+
+    /// Nothing more is wanted. Said under the lock that idle threads wait with, so that none misses it.
+    fn stop(&self) {
+        let _desk = lock(&self.desk);
+        self.stop.store(true, Ordering::Relaxed);
+        self.wake.notify_all();
+    }
+
+    fn take_due(&self, due: Ticket) -> Option<Finished<Q::Partial>> {
+        let finished = lock(&self.shelf).remove(&due)?;
+        lock(&self.desk).shelved -= finished.weight;
+        Some(finished)
+    }
+
+    fn has_due(&self) -> bool {
+        let due = lock(&self.desk).due;
+        lock(&self.shelf).contains_key(&due)
+    }
+}
+
+/// What a thread keeps from chunk to chunk.
+struct Bench<P> {
+    buffer: Vec<u8>,
+    arena: Bump,
+    partial: P,
+    state: ChunkState,
+    owner: Owner,
+}
+
+impl<P> Finished<P> {
+    fn nothing(owner: Owner) -> Self {
+        Finished {
+            evidence: Evidence::default(),
+            journal: Journal::default(),
+            partial: None,
+            owner,
+            last: true,
+            packing: Packing::Plain,
+            unreadable: false,
+            weight: 0,
+        }
+    }
+}
+
+/// What a question sees of an event with nothing joined to it.
+fn alone<'e, 'a>(
+    event: &'e crate::event::Event<'a>,
+    record: &'e [u8],
+    source: &'e SourceInfo,
+    position: Position,
+    sum: Amendment,
+) -> Seen<'e, 'a> {
+    Seen { event, record, source, position, bytes: sum.bytes, events: sum.events }
+}

@@ -1,0 +1,238 @@
+//! Absorbs what chunks gave, in input order.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use super::{Finished, Outcome, Ticket, Unit, lock, observer};
+use crate::aggregate::evidence::{Account, SourceAccount};
+use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Waiting};
+use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+
+/// Absorbs chunks in input order.
+pub(super) struct Merger<'r, 'e, Q: Question> {
+    question: &'r Q,
+    infos: &'r [SourceInfo],
+    unit: Unit,
+    emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
+    pub(super) due: Ticket,
+    requests: Requests,
+    accounts: Vec<SourceAccount>,
+    /// Requests that only became known here.
+    late: Q::Partial,
+    /// What became known about requests that threads observed.
+    amendments: BTreeMap<(Owner, Slot), Amendment>,
+    mail: &'r [Mailbox],
+    repeats: u64,
+    /// Whether the answer is complete before the input is: nothing is absorbed any more.
+    pub(super) stopped: bool,
+}
+
+/// What the merger tells a thread about requests it observed: they were repeats. The thread reads it
+/// after every chunk, so it never grows long.
+#[derive(Default)]
+pub(super) struct Mailbox(Mutex<Vec<(Slot, Repeat)>>);
+
+impl Mailbox {
+    pub(super) fn open<Q: Question>(&self, question: &Q, partial: &mut Q::Partial) {
+        for (slot, repeat) in std::mem::take(&mut *lock(&self.0)) {
+            question.retract(partial, slot, repeat);
+        }
+    }
+}
+
+/// The owner of what the merger itself observed.
+const LATE: Owner = Owner(u32::MAX);
+
+impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
+    pub(super) fn new(
+        question: &'r Q,
+        infos: &'r [SourceInfo],
+        unit: Unit,
+        mail: &'r [Mailbox],
+        emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
+    ) -> Self {
+        let accounts =
+            infos.iter().map(|i| SourceAccount { name: i.name.clone(), ..SourceAccount::default() }).collect();
+        Merger {
+            question,
+            infos,
+            unit,
+            mail,
+            emit,
+            due: Ticket { source: 0, chunk: 0 },
+            requests: Requests::default(),
+            accounts,
+            late: question.empty(),
+            amendments: BTreeMap::new(),
+            repeats: 0,
+            stopped: false,
+        }
+    }
+
+    pub(super) fn absorb(&mut self, finished: Finished<Q::Partial>) -> ControlFlow<()> {
+        let source = self.due.source;
+        let account = &mut self.accounts[source];
+        account.evidence.append(finished.evidence);
+        account.compression = finished.packing.name();
+        account.unreadable |= finished.unreadable;
+        self.due = if finished.last {
+            Ticket { source: self.due.source + 1, chunk: 0 }
+        } else {
+            Ticket { chunk: self.due.chunk + 1, ..self.due }
+        };
+        let mut requests = std::mem::take(&mut self.requests);
+        let flow = match finished.partial {
+            Some(mut partial) => {
+                let mut listener = self.in_order(&mut partial);
+                requests.absorb(finished.journal, finished.owner, &mut listener);
+                self.repeats += listener.repeats;
+                (self.emit)(partial)
+            }
+            None => {
+                requests.absorb(finished.journal, finished.owner, self);
+                ControlFlow::Continue(())
+            }
+        };
+        self.requests = requests;
+        self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
+        self.stopped |= flow.is_break();
+        flow
+    }
+
+    fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
+    where
+        'r: 'l,
+    {
+        InOrder { question: self.question, infos: self.infos, unit: self.unit, partial, repeats: 0 }
+    }
+
+    pub(super) fn finish(mut self, partials: Vec<Q::Partial>) -> Outcome<Q::Partial> {
+        let requests = std::mem::take(&mut self.requests);
+        let totals = if self.stopped {
+            Default::default()
+        } else if Q::IN_ORDER {
+            let mut partial = self.question.empty();
+            let mut listener = self.in_order(&mut partial);
+            let totals = requests.finish(&mut listener);
+            let _ = (self.emit)(partial);
+            totals
+        } else {
+            requests.finish(&mut self)
+        };
+        let account = Account {
+            sources: std::mem::take(&mut self.accounts),
+            unfinished_requests: totals.unfinished_requests,
+            unpaired_halves: totals.unpaired_halves,
+            extra_responses: totals.extra_responses,
+            twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
+            stopped: self.stopped,
+        };
+        Outcome { partial: self.collect(partials), account }
+    }
+
+    fn retract(&mut self, owner: Owner, slot: Slot, repeat: Repeat) {
+        match self.mail.get(owner.0 as usize) {
+            Some(mailbox) => lock(&mailbox.0).push((slot, repeat)),
+            None => self.question.retract(&mut self.late, slot, repeat),
+        }
+    }
+
+    /// Applies what became known late, and joins the threads' partials.
+    fn collect(mut self, mut partials: Vec<Q::Partial>) -> Q::Partial {
+        for ((owner, slot), amendment) in std::mem::take(&mut self.amendments) {
+            let partial = if owner == LATE { Some(&mut self.late) } else { partials.get_mut(owner.0 as usize) };
+            if let Some(partial) = partial {
+                self.question.amend(partial, slot, amendment);
+            }
+        }
+        for (mailbox, partial) in self.mail.iter().zip(&mut partials) {
+            mailbox.open(self.question, partial);
+        }
+        let mut whole = self.late;
+        for partial in partials {
+            self.question.merge(&mut whole, partial);
+        }
+        whole
+    }
+}
+
+impl<Q: Question> Listener for Merger<'_, '_, Q> {
+    fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment) {
+        if slot != Slot::NONE {
+            let sum = self.amendments.entry((owner, slot)).or_default();
+            sum.bytes += amendment.bytes;
+            sum.events += amendment.events;
+        }
+    }
+
+    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: Repeat) {
+        if slot != Slot::NONE {
+            self.retract(owner, slot, repeat);
+        }
+    }
+
+    fn repeated_stages(&mut self, count: u64) {
+        self.repeats += count;
+    }
+
+    fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
+        let (question, late) = (self.question, &mut self.late);
+        let (slot, _) = observer::observe_pair(question, late, self.infos, request, Some(response), position);
+        (LATE, slot)
+    }
+
+    fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
+        let (slot, own) = if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
+            observer::observe_waiting(self.question, &mut self.late, self.infos, request, position)
+        } else {
+            Default::default()
+        };
+        Observed { owner: LATE, slot, own }
+    }
+
+    fn void(&mut self, observed: Observed) {
+        if observed.slot != Slot::NONE {
+            self.retract(observed.owner, observed.slot, observed.own);
+        }
+    }
+}
+
+/// Listens for a question answered in order: what is late goes to the chunk at hand.
+struct InOrder<'l, Q: Question> {
+    question: &'l Q,
+    infos: &'l [SourceInfo],
+    unit: Unit,
+    partial: &'l mut Q::Partial,
+    repeats: u64,
+}
+
+impl<Q: Question> Listener for InOrder<'_, Q> {
+    fn amend(&mut self, _: Owner, _: Slot, _: Amendment) {}
+
+    fn repeat(&mut self, _: Owner, slot: Slot, repeat: Repeat) {
+        if slot != Slot::NONE {
+            self.question.retract(self.partial, slot, repeat);
+        }
+    }
+
+    fn repeated_stages(&mut self, count: u64) {
+        self.repeats += count;
+    }
+
+    fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
+        observer::observe_pair(self.question, self.partial, self.infos, request, Some(response), position);
+        // Nothing is amended in rows that are handed on.
+        (LATE, Slot::NONE)
+    }
+
+    fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
+        if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
+            observer::observe_waiting(self.question, self.partial, self.infos, request, position);
+        }
+        Observed { owner: LATE, slot: Slot::NONE, own: Repeat::default() }
+    }
+
+    /// Its row has been handed on already; it stands beside the later one.
+    fn void(&mut self, _: Observed) {}
+}

@@ -1,0 +1,195 @@
+//! What happens to each record of a chunk: counted, joined, shown to the question.
+
+use bumpalo::Bump;
+
+use super::{Unit, alone};
+use crate::aggregate::evidence::Evidence;
+use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Waiting, settles};
+use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::event::{Event, Stage, Text};
+use crate::parse::legacy::{self, RequestHalf, ResponseHalf};
+use crate::parse::object::{self, Object};
+use crate::parse::records::{Bucket, Place, Reason, Visitor};
+
+/// What a chunk has given so far.
+#[derive(Default)]
+pub(super) struct ChunkState {
+    pub(super) evidence: Evidence,
+    pub(super) journal: Journal,
+}
+
+/// Watches a region being read on behalf of a question.
+pub(super) struct Observer<'o, 'a, Q: Question> {
+    pub(super) question: &'o Q,
+    pub(super) partial: &'o mut Q::Partial,
+    pub(super) state: &'o mut ChunkState,
+    pub(super) source: &'o SourceInfo,
+    pub(super) index: u32,
+    pub(super) region: &'a [u8],
+    pub(super) offset: u64,
+    pub(super) unit: Unit,
+    pub(super) arena: &'a Bump,
+}
+
+impl<'a, Q: Question> Observer<'_, 'a, Q> {
+    fn position(&self, offset: usize) -> Position {
+        Position { source: self.index, offset: self.offset + offset as u64 }
+    }
+
+    /// Offset and length of a part of the region.
+    fn part(&self, text: &[u8]) -> (usize, usize) {
+        ((text.as_ptr() as usize).wrapping_sub(self.region.as_ptr() as usize), text.len())
+    }
+
+    fn observe(&mut self, event: &Event<'a>, record: &[u8], position: Position, sum: Amendment) -> Slot {
+        self.question.observe(self.partial, &alone(event, record, self.source, position, sum))
+    }
+
+    /// An event that ends its request: observed with what was joined to it.
+    fn settle(&mut self, event: &Event<'a>, identity: Identity, record: &[u8], position: Position, own: Amendment) {
+        let earlier = self.state.journal.take(identity);
+        let mut sum = own;
+        let mut stages = Stages::of(event.stage.rank());
+        if let Some(waiting) = &earlier {
+            sum.bytes += waiting.sum().bytes;
+            sum.events += waiting.sum().events;
+            self.state.evidence.repeats += stages.shared(waiting.stages());
+            stages = stages.and(waiting.stages());
+        }
+        let slot = match self.unit {
+            Unit::Request => self.observe(event, record, position, sum),
+            Unit::Event => Slot::NONE,
+        };
+        self.state.journal.settle(identity, position, slot, stages, own_measure(event, sum));
+    }
+}
+
+/// What would have to be taken back if the request turned out to be a repeat.
+fn own_measure(event: &Event<'_>, sum: Amendment) -> Repeat {
+    let long_running = event.is_long_running();
+    let latency_us = if long_running { None } else { event.latency_us() };
+    Repeat { sum, code: event.code(), latency_us, long_running, time: event.time() }
+}
+
+impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
+    #[inline]
+    fn event(&mut self, event: &Event<'a>, record: &'a [u8], offset: usize, bytes: usize) {
+        self.state.evidence.event(event);
+        let position = self.position(offset);
+        let own = Amendment { bytes: bytes as u64, events: 1 };
+        if self.unit == Unit::Event {
+            self.observe(event, record, position, own);
+        }
+        let Some(identity) = Identity::of(event) else {
+            // Without an audit id nothing can be joined to it: it is a request by itself.
+            if self.unit == Unit::Request {
+                self.observe(event, record, position, own);
+            }
+            return;
+        };
+        if settles(event) {
+            return self.settle(event, identity, record, position, own);
+        }
+        let pending = Pending {
+            kind: Kind::Event,
+            rank: event.stage.rank(),
+            text: self.part(event.raw),
+            host: event.host,
+            bytes: own.bytes,
+            position,
+            lasting: event.is_long_running(),
+        };
+        self.state.evidence.repeats += self.state.journal.wait(identity, pending);
+    }
+
+    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
+        self.state.evidence.half(true, half.time);
+        let pending = Pending {
+            kind: Kind::RequestLine,
+            rank: Stage::RequestReceived.rank(),
+            text: self.part(half.line),
+            host: None,
+            bytes: record.len() as u64,
+            position: self.position(offset),
+            lasting: false,
+        };
+        self.state.evidence.repeats += self.state.journal.wait(Identity::of_half(half.id), pending);
+    }
+
+    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize) {
+        self.state.evidence.half(false, half.time);
+        let identity = Identity::of_half(half.id);
+        let position = self.position(offset);
+        let response = Response { code: half.code, time: half.time, bytes: record.len() as u64, position };
+        let Some(request) = self.state.journal.take(identity) else {
+            return self.state.journal.respond(identity, response);
+        };
+        let line = request.text_in(self.region);
+        let event = legacy::event_of_pair(line, Some((half.code, half.time)), self.arena);
+        let Some(event) = event else { return };
+        let sum = Amendment { bytes: request.sum().bytes + response.bytes, events: request.sum().events };
+        let slot = self.question.observe(self.partial, &alone(&event, line, self.source, position, sum));
+        let own = own_measure(&event, sum);
+        self.state.journal.pair(identity, slot, request, response, own);
+    }
+
+    #[inline]
+    fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool) {
+        self.state.evidence.record(bucket, bytes, counted);
+    }
+
+    fn lost(&mut self, events: u64) {
+        self.state.evidence.lost += events;
+    }
+
+    fn damage(&mut self, reason: Reason, _offset: usize, place: Place) {
+        self.state.evidence.damaged(reason, place);
+    }
+}
+
+/// Shows a question a two-line pair whose halves met across chunks, or a request line alone.
+/// `position` is where the row belongs.
+pub(super) fn observe_pair<Q: Question>(
+    question: &Q,
+    partial: &mut Q::Partial,
+    infos: &[SourceInfo],
+    request: &Waiting,
+    response: Option<&Response>,
+    position: Position,
+) -> (Slot, Repeat) {
+    let arena = Bump::new();
+    let answer = response.map(|response| (response.code, response.time));
+    let Some(event) = legacy::event_of_pair(request.text(), answer, &arena) else { return Default::default() };
+    let bytes = request.sum().bytes + response.map_or(0, |response| response.bytes);
+    let source = &infos[request.position().source as usize];
+    let sum = Amendment { bytes, events: request.sum().events };
+    let seen = alone(&event, request.text(), source, position, sum);
+    (question.observe(partial, &seen), own_measure(&event, sum))
+}
+
+/// Shows a question a request that was not settled, by its latest stage.
+pub(super) fn observe_waiting<Q: Question>(
+    question: &Q,
+    partial: &mut Q::Partial,
+    infos: &[SourceInfo],
+    request: &Waiting,
+    position: Position,
+) -> (Slot, Repeat) {
+    if request.kind() == Kind::RequestLine {
+        return observe_pair(question, partial, infos, request, None, position);
+    }
+    let arena = Bump::new();
+    let text = request.text();
+    let read = match text.first() {
+        Some(b'{') => object::read(text, 0, &arena).ok().map(|(object, _)| object),
+        _ => match legacy::read(text, &arena) {
+            Some(Ok(legacy::Line::Event(event))) => Some(Object::Event(event)),
+            _ => None,
+        },
+    };
+    let Some(Object::Event(mut event)) = read else { return Default::default() };
+    event.host = request.host().map(Text::plain);
+    let source = &infos[request.position().source as usize];
+    let seen = alone(&event, text, source, position, request.sum());
+    (question.observe(partial, &seen), own_measure(&event, request.sum()))
+}
