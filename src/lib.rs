@@ -21,3 +21,6 @@ pub mod query;
 pub mod aggregate;
 pub mod render;
 pub mod scan;
+pub mod cli;
+pub mod exit;
+pub mod run;

@@ -1,3 +1,22 @@
-//! The command, which does nothing yet: the library comes first, room by room.
+//! The command: resolve flags, run, turn the outcome into an exit status.
 
-fn main() {}
+use std::process::ExitCode;
+
+use auditq::cli::resolve;
+use auditq::exit::Exit;
+use auditq::render::sink::Sink;
+use auditq::run::run;
+
+fn main() -> ExitCode {
+    match resolve(std::env::args_os()) {
+        Ok(config) => run(config).into(),
+        Err((text, wanted)) if wanted => {
+            let _ = Sink::answers().write(text.as_bytes());
+            Exit::Complete.into()
+        }
+        Err((text, _)) => {
+            let _ = Sink::messages().write(text.as_bytes());
+            Exit::Usage.into()
+        }
+    }
+}

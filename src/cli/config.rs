@@ -1,0 +1,342 @@
+//! The checked configuration: every flag resolved once, before any file is opened.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use chrono::Utc;
+use clap::{ColorChoice, Parser};
+use clap_complete::Shell;
+
+use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use crate::aggregate::summary::Key;
+use crate::event::Timestamp;
+use crate::query::suggest::closest;
+use crate::query::{Filter, FilterSpec, check, parse_duration};
+use crate::render::{Path, RowFormat, TimeZoneChoice};
+use crate::scan::{CHUNK, Options, Unit};
+
+/// A run, fully decided.
+pub struct Config {
+    /// What to do.
+    pub command: Command,
+    /// Files and directories as named.
+    pub files: Vec<PathBuf>,
+    /// How the scan is driven.
+    pub options: Options,
+    /// How and where the answer is shown.
+    pub output: Output,
+    /// What the flags gave reason to say, for standard error.
+    pub hints: Vec<String>,
+}
+
+/// How and where the answer is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// The zone times are shown in.
+    pub zone: TimeZoneChoice,
+    /// Whether standard output is a terminal.
+    pub terminal: bool,
+    /// Whether headers are bold.
+    pub color: bool,
+    /// Whether to show a progress bar when work is long.
+    pub progress: bool,
+    /// Whether notes and hints are wanted.
+    pub notes: bool,
+}
+
+/// What to do.
+pub enum Command {
+    /// Rows.
+    Query(QueryConfig),
+    /// Counts.
+    Summary(SummaryConfig),
+    /// The evidence.
+    Inspect(SummaryFormat),
+    /// A completion script.
+    Completion(Shell),
+}
+
+/// What `query` was asked.
+pub struct QueryConfig {
+    /// Which requests.
+    pub filter: Filter,
+    /// How a row looks.
+    pub format: RowFormat,
+    /// What rows are sorted by.
+    pub sort: Option<Sort>,
+    /// Whether the order is reversed.
+    pub reverse: bool,
+    /// At most so many rows.
+    pub limit: Option<u64>,
+    /// Only the last rows.
+    pub tail: Option<usize>,
+    /// Whether there is a header.
+    pub headers: bool,
+    /// Whether no match means status 1.
+    pub exit_status: bool,
+}
+
+/// What rows can be sorted by.
+#[derive(Clone, Debug)]
+pub enum Sort {
+    /// Event time.
+    Time,
+    /// When the request arrived.
+    Start,
+    /// User name.
+    User,
+    /// Verb.
+    Verb,
+    /// Resource.
+    Resource,
+    /// Namespace.
+    Namespace,
+    /// Object name.
+    Name,
+    /// Status code.
+    Code,
+    /// Latency.
+    Latency,
+    /// A path into the event.
+    Path(Path),
+}
+
+const SORTS: [&str; 9] = ["time", "start", "user", "verb", "resource", "namespace", "name", "code", "latency"];
+
+/// What `summary` was asked.
+pub struct SummaryConfig {
+    /// Which requests.
+    pub filter: Filter,
+    /// Grouped by what; empty is the overview.
+    pub keys: Vec<Key>,
+    /// Whether periods of `--every` come first.
+    pub over_time: bool,
+    /// So many groups.
+    pub top: Option<usize>,
+    /// How it is printed.
+    pub format: SummaryFormat,
+    /// Whether there is a header.
+    pub headers: bool,
+}
+
+/// How an answer that is not rows of events is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SummaryFormat {
+    /// For people.
+    Table,
+    /// With more columns.
+    Wide,
+    /// One JSON document.
+    Json,
+    /// CSV.
+    Csv,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// Gives the text to print and whether it is help that was asked for rather than a mistake.
+pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (String, bool)> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| (error.render().to_string(), !error.use_stderr()))?;
+    let config = match cli.command {
+        Sub::Query(args) => query(args),
+        Sub::Summary(args) => summary(args),
+        Sub::Inspect(args) => inspect(args),
+        Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
+    };
+    config.map_err(|message| (format!("auditq: {message}\n"), false))
+}
+
+fn plain(command: Command) -> Config {
+    let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request };
+    let output = Output { zone: TimeZoneChoice::Utc, terminal: false, color: false, progress: false, notes: false };
+    Config { command, files: Vec::new(), options, output, hints: Vec::new() }
+}
+
+fn query(args: QueryArgs) -> Result<Config, String> {
+    let format = RowFormat::parse(&args.output)?;
+    let sort = args.sort_by.as_deref().map(sort).transpose()?;
+    // Reversing input order alone would need all of it; by time it means something.
+    let sort = sort.or_else(|| args.reverse.then_some(Sort::Time));
+    let unit = unit(&args.filter);
+    let (filter, hints) = filter(args.filter)?;
+    let command = Command::Query(QueryConfig {
+        filter,
+        format,
+        sort,
+        reverse: args.reverse,
+        limit: args.limit,
+        tail: args.tail,
+        headers: !args.no_headers,
+        exit_status: args.exit_status,
+    });
+    finish(command, args.input.files, &args.common, unit, hints)
+}
+
+fn summary(args: SummaryArgs) -> Result<Config, String> {
+    let format = format(
+        &args.output,
+        &[
+            ("table", SummaryFormat::Table),
+            ("wide", SummaryFormat::Wide),
+            ("json", SummaryFormat::Json),
+            ("csv", SummaryFormat::Csv),
+        ],
+    )?;
+    let mut keys = Vec::new();
+    if let Some(period) = &args.every {
+        let width = parse_duration(period).filter(|&width| width > 0);
+        keys.push(Key::Every(width.ok_or_else(|| bad_value("--every", period, "a length such as 30s, 5m or 1h"))?));
+    }
+    for word in args.by.iter().filter(|word| !word.is_empty()) {
+        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let unit = unit(&args.filter);
+    let (filter, hints) = filter(args.filter)?;
+    let over_time = args.every.is_some();
+    let command =
+        Command::Summary(SummaryConfig { filter, keys, over_time, top: args.top, format, headers: !args.no_headers });
+    finish(command, args.input.files, &args.common, unit, hints)
+}
+
+fn inspect(args: InspectArgs) -> Result<Config, String> {
+    let format = format(
+        &args.output,
+        &[("table", SummaryFormat::Table), ("json", SummaryFormat::Json), ("csv", SummaryFormat::Csv)],
+    )?;
+    finish(Command::Inspect(format), args.input.files, &args.common, Unit::Request, Vec::new())
+}
+
+fn finish(
+    command: Command,
+    files: Vec<PathBuf>,
+    common: &CommonArgs,
+    unit: Unit,
+    hints: Vec<String>,
+) -> Result<Config, String> {
+    if files.is_empty() && std::io::stdin().is_terminal() {
+        return Err(
+            "no input\n  help: name files or directories, or pipe a log in: kubectl logs … | auditq …".to_owned()
+        );
+    }
+    let zone = if common.local { Some(TimeZoneChoice::Local) } else { TimeZoneChoice::parse(&common.tz) };
+    let zone = zone.ok_or_else(|| bad_value("--tz", &common.tz, "UTC, local, or an offset such as +05:30"))?;
+    if common.threads == Some(0) {
+        return Err(bad_value("--threads", "0", "one thread or more"));
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        threads: common.threads.unwrap_or(processors).min(MOST_THREADS),
+        chunk: common.chunk_size.unwrap_or(CHUNK).max(1),
+        unit,
+    };
+    let output = Output {
+        zone,
+        terminal: std::io::stdout().is_terminal(),
+        color: wants_color(common.color),
+        progress: !common.quiet && std::io::stderr().is_terminal(),
+        notes: !common.quiet,
+    };
+    Ok(Config { command, files, options, output, hints })
+}
+
+/// Whether to colour: as told, else on a terminal where `NO_COLOR` is not set.
+fn wants_color(choice: ColorChoice) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
+/// More threads than this only cost memory.
+const MOST_THREADS: usize = 256;
+
+/// `--stage` and `--events` ask for single events.
+fn unit(args: &FilterArgs) -> Unit {
+    if args.events || !args.stage.is_empty() { Unit::Event } else { Unit::Request }
+}
+
+fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
+    let now = Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default());
+    let spec = FilterSpec {
+        user: args.user,
+        group: args.group,
+        as_user: args.as_user,
+        verb: args.verb,
+        resource: args.resource,
+        namespace: args.namespace,
+        name: args.name,
+        stage: args.stage,
+        level: args.level,
+        code: args.code,
+        decision: args.decision,
+        source_ip: args.source_ip,
+        user_agent: args.user_agent,
+        uri: args.uri,
+        audit_id: args.audit_id,
+        annotation: args.annotation,
+        latency: args.latency,
+        since: args.since,
+        until: args.until,
+        around: args.around,
+        window: args.window,
+        last: args.last,
+        failed: args.failed,
+    };
+    let checked = check(&spec, now).map_err(|error| {
+        let lines: Vec<_> = error
+            .to_string()
+            .lines()
+            .map(|line| crate::render::sanitize::text_for_terminal(line).into_owned())
+            .collect();
+        lines.join("\n")
+    })?;
+    Ok((checked.filter, checked.hints))
+}
+
+fn sort(word: &str) -> Result<Sort, String> {
+    Ok(match word.to_ascii_lowercase().as_str() {
+        "time" => Sort::Time,
+        "start" => Sort::Start,
+        "user" => Sort::User,
+        "verb" => Sort::Verb,
+        "resource" => Sort::Resource,
+        "namespace" => Sort::Namespace,
+        "name" => Sort::Name,
+        "code" => Sort::Code,
+        "latency" => Sort::Latency,
+        _ if word.starts_with(['.', '{', '[']) => {
+            Sort::Path(Path::parse(word).map_err(|error| format!("--sort-by: {error}"))?)
+        }
+        _ => return Err(unknown("--sort-by", word, SORTS.into_iter())),
+    })
+}
+
+fn format(word: &str, known: &[(&str, SummaryFormat)]) -> Result<SummaryFormat, String> {
+    known
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|&(_, format)| format)
+        .ok_or_else(|| unknown("--output", word, known.iter().map(|&(name, _)| name)))
+}
+
+fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    let shown = crate::render::sanitize::text_for_terminal(value);
+    format!("{flag} {shown}: not understood\n  help: give {wanted}")
+}
+
+fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = known.collect();
+    let help = match closest(word, names.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("one of {}", names.join(", ")),
+    };
+    format!("{flag}: unknown value `{}`\n  help: {help}", crate::render::sanitize::text_for_terminal(word))
+}

@@ -1,0 +1,9 @@
+//! The command line: flags as typed (`args`), then one checked configuration (`config`).
+//!
+//! Only this room knows clap, the environment, the terminal and the clock.
+
+mod args;
+mod config;
+
+pub use args::completion_script;
+pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, resolve};

@@ -1,0 +1,431 @@
+//! Runs a configuration: scan, then render. Reads as a list of what the tool can do.
+
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rayon::slice::ParallelSliceMut;
+
+use crate::aggregate::evidence::Account;
+use crate::aggregate::inspect::Inspect;
+use crate::aggregate::overview::Overview;
+use crate::aggregate::rows::{Rows, SortKey, SortValue};
+use crate::aggregate::summary::{Key, Summary};
+use crate::aggregate::{Position, Question};
+use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
+use crate::event::{Event, Text, Timestamp, write_json};
+use crate::exit::Exit;
+use crate::input::source::{Discovery, discover};
+use crate::query::Filter;
+use crate::render::color::headline;
+use crate::render::human::counted;
+use crate::render::sink::Sink;
+use crate::render::summary::{CHART_WIDTH, group_table, noun, overview, overview_table, sentence};
+use crate::render::{RowContext, document, inspect, json_value, messages, progress, render_csv, render_table};
+use crate::scan::{Outcome, Progress, scan};
+
+/// Does what was asked, and says on standard error what must be said.
+pub fn run(config: Config) -> Exit {
+    let Config { command, files, options, output, hints } = config;
+    let ready = || {
+        let run = Run { inputs: discover(&files), options, output };
+        if output.notes {
+            run.say(&(messages::hints(&hints) + &messages::skipped(&run.inputs)));
+        }
+        run
+    };
+    match command {
+        Command::Query(config) => ready().query(config),
+        Command::Summary(config) => ready().summary(config),
+        Command::Inspect(format) => ready().inspect(format),
+        Command::Completion(shell) => print(&completion_script(shell)),
+    }
+}
+
+/// Prints an answer that needs no input.
+fn print(text: &[u8]) -> Exit {
+    let mut sink = Sink::answers();
+    let _ = sink.write(text);
+    let Some(failure) = sink.failure() else { return Exit::Complete };
+    let _ = Sink::messages().write(messages::output_failed(&failure).as_bytes());
+    Exit::Usage
+}
+
+struct Run {
+    inputs: Discovery,
+    options: crate::scan::Options,
+    output: Output,
+}
+
+impl Run {
+    fn say(&self, text: &str) {
+        let _ = Sink::messages().write(text.as_bytes());
+    }
+
+    /// Scans with a progress bar where one is wanted.
+    fn scan<Q: Question>(
+        &self,
+        question: &Q,
+        emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
+    ) -> Outcome<Q::Partial> {
+        let counter = Progress::default();
+        let total = total_size(&self.inputs);
+        progress::with_bar(self.output.progress, &counter, total, || {
+            scan(&self.inputs, &self.options, question, &counter, emit)
+        })
+    }
+
+    /// Scans for a question that is answered at the end.
+    fn collect<Q: Question>(&self, question: &Q) -> Outcome<Q::Partial> {
+        self.scan(question, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// `--last` counts back from the newest event, so that has to be found first.
+    ///
+    /// # Errors
+    /// Fails when an input can be read only once.
+    fn resolve_last(&self, filter: &mut Filter) -> Result<(), Exit> {
+        let Some(length) = filter.last() else { return Ok(()) };
+        if let Some(pipe) = self.inputs.sources.iter().find(|source| !source.is_rereadable()) {
+            self.say(&messages::last_of_pipe(&pipe.name));
+            return Err(Exit::Usage);
+        }
+        let account = self.collect(&Inspect).account;
+        let newest = account.sources.iter().filter_map(|source| source.evidence.last).max();
+        if let Some(newest) = newest {
+            filter.set_since(Timestamp(newest.0.saturating_sub(length)));
+        }
+        Ok(())
+    }
+
+    /// Says what must be said about the evidence and gives the exit status.
+    fn conclude(&self, account: &Account, failure: Option<String>) -> Exit {
+        // With --limit reading stops when the rows are there; how far it had got by then says
+        // nothing, so only what could not be opened counts.
+        let opened = account.stopped.then(|| account.only_unreadable());
+        let account = opened.as_ref().unwrap_or(account);
+        self.say(&messages::evidence(account));
+        if self.output.notes {
+            self.say(&messages::remarks(account));
+        }
+        if let Some(failure) = failure {
+            self.say(&messages::output_failed(&failure));
+            return Exit::Usage;
+        }
+        if account.nothing_read() && !account.stopped {
+            return Exit::Usage;
+        }
+        if account.is_complete() { Exit::Complete } else { Exit::Incomplete }
+    }
+
+    fn query(mut self, mut config: QueryConfig) -> Exit {
+        if config.limit.is_some() && self.inputs.sources.iter().any(|source| !source.is_rereadable()) {
+            // With a second thread waiting for a pipe's next bytes, the last row would not end the run.
+            self.options.threads = 1;
+        }
+        if let Err(exit) = self.resolve_last(&mut config.filter) {
+            return exit;
+        }
+        let mut sink = Sink::answers();
+        let mut header = Vec::new();
+        if config.headers {
+            config.format.header(&mut header);
+        }
+        sink.head(headline(&header, self.output.color).into_owned());
+        let (format, output) = (config.format.clone(), self.output);
+        let write = Box::new(move |seen: &crate::aggregate::Seen<'_, '_>, out: &mut Vec<u8>| {
+            let context = RowContext {
+                source: &seen.source.name,
+                raw_line: seen.record,
+                terminal: output.terminal,
+                tz: output.zone,
+            };
+            format.row(seen.event, &context, out);
+        });
+        let by = config.sort.clone();
+        let key = move |event: &Event<'_>| by.as_ref().map_or(SortValue::Absent, |sort| sort_value(sort, event));
+        let sort: Option<&SortKey> = config.sort.is_some().then_some(&key);
+        let rows = Rows { filter: config.filter.clone(), write, sort };
+        let (matched, account) = if config.sort.is_some() || config.tail.is_some() {
+            self.gather(&rows, &config, &mut sink)
+        } else {
+            self.stream(&rows, &config, &mut sink)
+        };
+        if !account.nothing_read() {
+            let _ = sink.release();
+        }
+        let exit = self.conclude(&account, sink.failure());
+        if exit == Exit::Complete && config.exit_status && matched == 0 { Exit::No } else { exit }
+    }
+
+    /// Rows as they are read.
+    fn stream(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
+        let mut matched = 0u64;
+        let limit = config.limit.unwrap_or(u64::MAX);
+        let outcome = self.scan(rows, &mut |partial| {
+            let mut text = Vec::new();
+            let full = partial.each(|row| {
+                text.extend_from_slice(row);
+                matched += 1;
+                if matched >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            if sink.write(&text).is_break() { ControlFlow::Break(()) } else { full }
+        });
+        (matched, outcome.account)
+    }
+
+    /// Rows that can only be printed when all are known; of those, only what will be printed is kept.
+    fn gather(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
+        let mut matched = 0u64;
+        let mut kept = Kept::new(config);
+        let outcome = self.scan(rows, &mut |partial| {
+            for row in partial.into_rows() {
+                matched += 1;
+                kept.push(row);
+            }
+            ControlFlow::Continue(())
+        });
+        for (_, _, text) in kept.finish() {
+            if sink.write(&text).is_break() {
+                break;
+            }
+        }
+        (matched, outcome.account)
+    }
+
+    fn summary(&self, mut config: SummaryConfig) -> Exit {
+        if let Err(exit) = self.resolve_last(&mut config.filter) {
+            return exit;
+        }
+        let mut out = Vec::new();
+        let (account, notes) = if config.keys.is_empty() {
+            (self.overview(&config, &mut out), String::new())
+        } else {
+            self.groups(&config, &mut out)
+        };
+        self.answer(&out, config.format, &notes, &account)
+    }
+
+    fn groups(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> (Account, String) {
+        let mut notes = String::new();
+        let question = Summary { filter: config.filter.clone(), keys: config.keys.clone() };
+        let outcome = self.collect(&question);
+        let long_running = outcome.partial.long_running;
+        let (total, mut groups) = outcome.partial.finish();
+        let table = matches!(config.format, SummaryFormat::Table | SummaryFormat::Wide);
+        let top = config.top.or((table && !config.over_time).then_some(TOP)).unwrap_or(usize::MAX);
+        let hidden = groups.len().saturating_sub(top);
+        groups.truncate(top);
+        if config.over_time {
+            groups.sort_by_key(|(values, _)| time_of(values));
+        }
+        let unit = self.options.unit;
+        match config.format {
+            SummaryFormat::Json => {
+                let document = document::summary(&config.keys, unit, &total, long_running, &groups, &outcome.account);
+                json_line(&document, self.output.terminal, out);
+            }
+            SummaryFormat::Csv => {
+                let table = group_table(&config.keys, unit, &total, &groups, true);
+                render_csv(&table, config.headers, self.output.zone, out);
+            }
+            SummaryFormat::Table | SummaryFormat::Wide => {
+                let wide = config.format == SummaryFormat::Wide;
+                let table = group_table(&config.keys, unit, &total, &groups, wide);
+                render_table(&table, config.headers, self.output.zone, out);
+                notes = self.group_notes(hidden, groups.len(), long_running, &config.keys);
+            }
+        }
+        (outcome.account, notes)
+    }
+
+    /// What a table does not show by itself.
+    fn group_notes(&self, hidden: usize, shown: usize, long_running: u64, keys: &[Key]) -> String {
+        let mut notes = String::new();
+        if hidden > 0 {
+            let noun = if hidden == 1 { "group" } else { "groups" };
+            notes += &format!("auditq: note: {hidden} more {noun}; --top {} shows all\n", hidden + shown);
+        }
+        if long_running > 0 {
+            let noun = format!("long-running {}", noun(self.options.unit).trim_end_matches('s'));
+            notes += &format!("auditq: note: {} counted without a latency\n", counted(long_running, &noun));
+        }
+        if keys.contains(&Key::Group) {
+            notes += "auditq: note: a request counts in each of its user's groups, so shares add up to more than all\n";
+        }
+        notes
+    }
+
+    fn overview(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> Account {
+        let outcome = self.collect(&Overview { filter: config.filter.clone() });
+        let answer = outcome.partial.finish(CHART_WIDTH);
+        let unit = self.options.unit;
+        match config.format {
+            SummaryFormat::Json => {
+                let plain = sentence(unit, &answer);
+                let document = document::overview(unit, &answer, &plain, config.top, &outcome.account);
+                json_line(&document, self.output.terminal, out);
+            }
+            SummaryFormat::Csv => {
+                let table = overview_table(unit, &answer, config.top);
+                render_csv(&table, config.headers, self.output.zone, out);
+            }
+            SummaryFormat::Table | SummaryFormat::Wide => {
+                // The account knows how many there are in the input, not how many of them match.
+                let unfinished = if config.filter.is_empty() { outcome.account.unfinished_requests } else { 0 };
+                overview(unit, &answer, config.top, unfinished, self.output.zone, out);
+            }
+        }
+        outcome.account
+    }
+
+    fn inspect(&self, format: SummaryFormat) -> Exit {
+        let outcome = self.collect(&Inspect);
+        let mut spans = outcome.partial;
+        let inspected: Vec<_> = outcome
+            .account
+            .sources
+            .iter()
+            .zip(0u32..)
+            .map(|(source, index)| {
+                let span = spans.remove(&index).unwrap_or_default();
+                inspect::Inspected { source, requests: span.requests, gaps: span.gaps() }
+            })
+            .collect();
+        let mut out = Vec::new();
+        match format {
+            SummaryFormat::Json => {
+                let files: Vec<_> =
+                    inspected.iter().map(|i| document::inspected_file(i.source, i.requests, &i.gaps)).collect();
+                let document = document::inspection(&files, &self.inputs.skipped, &outcome.account);
+                json_line(&document, self.output.terminal, &mut out);
+            }
+            SummaryFormat::Csv => render_csv(&inspect::file_table(&inspected), true, self.output.zone, &mut out),
+            SummaryFormat::Table | SummaryFormat::Wide => {
+                inspect::inspection(&inspected, &outcome.account, self.output.zone, &mut out);
+            }
+        }
+        self.answer(&out, format, "", &outcome.account)
+    }
+
+    /// Prints an answer, then what there is to say about it.
+    fn answer(&self, out: &[u8], format: SummaryFormat, notes: &str, account: &Account) -> Exit {
+        let emphasised = matches!(format, SummaryFormat::Table | SummaryFormat::Wide);
+        let mut sink = Sink::answers();
+        if !account.nothing_read() {
+            let _ = sink.write(&headline(out, self.output.color && emphasised));
+            if self.output.notes {
+                self.say(notes);
+            }
+        }
+        self.conclude(account, sink.failure())
+    }
+}
+
+/// Rows held until all are known, or as many of them as can still be printed.
+struct Kept {
+    rows: Vec<(Position, SortValue, Vec<u8>)>,
+    sorted: bool,
+    reverse: bool,
+    first: Option<usize>,
+    last: Option<usize>,
+}
+
+impl Kept {
+    fn new(config: &QueryConfig) -> Self {
+        let first = config.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Kept { rows: Vec::new(), sorted: config.sort.is_some(), reverse: config.reverse, first, last: config.tail }
+    }
+
+    fn push(&mut self, row: (Position, SortValue, Vec<u8>)) {
+        self.rows.push(row);
+        let wanted = self.first.or(self.last).unwrap_or(usize::MAX);
+        // Twice as many as wanted, so that each row is moved a few times at most.
+        if self.rows.len() > wanted.saturating_mul(2).max(1024) {
+            self.prune();
+        }
+    }
+
+    /// Drops what will not be printed.
+    fn prune(&mut self) {
+        if self.sorted {
+            // Stable, so rows of one record keep their order.
+            self.rows.par_sort_by(|a, b| in_order(self.reverse, (&a.1, a.0), (&b.1, b.0)));
+        }
+        if let Some(first) = self.first {
+            self.rows.truncate(first);
+        }
+        if let Some(last) = self.last {
+            self.rows.drain(..self.rows.len().saturating_sub(last));
+        }
+    }
+
+    fn finish(mut self) -> Vec<(Position, SortValue, Vec<u8>)> {
+        self.prune();
+        self.rows
+    }
+}
+
+/// The order of two rows: what has no value comes last, in both directions.
+fn in_order(reverse: bool, a: (&SortValue, Position), b: (&SortValue, Position)) -> Ordering {
+    let absent = |value: &SortValue| *value == SortValue::Absent;
+    let order = if reverse { b.cmp(&a) } else { a.cmp(&b) };
+    absent(a.0).cmp(&absent(b.0)).then(order)
+}
+
+/// So many groups a table shows unless told otherwise.
+const TOP: usize = 20;
+
+/// The value of the first key, which is the period where there is `--every`.
+fn time_of(values: &[Option<Vec<u8>>]) -> Option<i64> {
+    std::str::from_utf8(values.first()?.as_deref()?).ok()?.parse().ok()
+}
+
+fn json_line(document: &serde_json::Value, terminal: bool, out: &mut Vec<u8>) {
+    let text = document.to_string();
+    if terminal {
+        crate::render::sanitize::json_for_terminal(text.as_bytes(), out);
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'\n');
+}
+
+/// The size of all inputs, where all are files.
+fn total_size(inputs: &Discovery) -> Option<u64> {
+    let size = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    inputs.sources.iter().map(|source| size(source.path.as_deref()?)).sum()
+}
+
+fn sort_value(sort: &Sort, event: &Event<'_>) -> SortValue {
+    let text =
+        |text: Option<Text<'_>>| text.map_or(SortValue::Absent, |text| SortValue::Text(text.decode().into_owned()));
+    let time = |time: Option<Timestamp>| time.map_or(SortValue::Absent, SortValue::Time);
+    let object = event.object_ref;
+    match sort {
+        Sort::Time => time(event.time()),
+        Sort::Start => time(event.start()),
+        Sort::User => text(event.user.username),
+        Sort::Verb => text(event.verb),
+        Sort::Resource => text(object.and_then(|o| o.resource)),
+        Sort::Namespace => text(object.and_then(|o| o.namespace)),
+        Sort::Name => text(object.and_then(|o| o.name)),
+        Sort::Code => event.code().map_or(SortValue::Absent, |code| SortValue::Number(i64::from(code))),
+        Sort::Latency => event.latency_ns().map_or(SortValue::Absent, SortValue::Number),
+        Sort::Path(path) => {
+            let mut json = Vec::new();
+            write_json(event, &mut json);
+            let (value, _) = json_value(&json);
+            path.values(&value, &value).first().map_or(SortValue::Absent, |value| json_sort_value(value))
+        }
+    }
+}
+
+fn json_sort_value(value: &serde_json::Value) -> SortValue {
+    match value {
+        serde_json::Value::Null => SortValue::Absent,
+        serde_json::Value::Number(number) => number.as_i64().map_or(SortValue::Absent, SortValue::Number),
+        serde_json::Value::String(text) => SortValue::Text(text.clone().into_bytes()),
+        other => SortValue::Text(other.to_string().into_bytes()),
+    }
+}
