@@ -223,9 +223,10 @@ impl Account {
         !self.sources.is_empty() && self.sources.iter().all(|source| source.unreadable)
     }
 
-    /// The account of the sources that could not be read at all.
+    /// The account with nothing but the sources that could not be read at all; the others are empty.
     pub fn only_unreadable(&self) -> Account {
-        let sources = self.sources.iter().filter(|source| source.unreadable).cloned().collect();
+        let bare = |source: &SourceAccount| SourceAccount { name: source.name.clone(), ..SourceAccount::default() };
+        let sources = self.sources.iter().map(|s| if s.unreadable { s.clone() } else { bare(s) }).collect();
         Account { sources, stopped: self.stopped, ..Account::default() }
     }
 

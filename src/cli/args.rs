@@ -22,10 +22,13 @@ pub(super) struct Cli {
 #[derive(Subcommand, Debug)]
 pub(super) enum Sub {
     /// Which requests match? One row each, as they are read
+    #[command(after_help = QUERY_EXAMPLES)]
     Query(QueryArgs),
     /// What happened overall? Or, with --by: how much of what
+    #[command(after_help = SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
     /// Print a completion script for a shell
     Completion {
@@ -34,6 +37,27 @@ pub(super) enum Sub {
         shell: Shell,
     },
 }
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  auditq query --verb delete -r deploy/nginx -n shop audit.log     who deleted it, and when
+  auditq query -u 'bob*' --since 2026-03-09T08:00Z /var/log/kubernetes/audit/
+  kubectl -n kube-system logs kube-apiserver-cp1 | auditq query --failed
+  auditq query -r pods/exec -o wide audit.log                      also the sessions still open
+  auditq query --code 5xx --sort-by latency --reverse --limit 20 audit.log
+  auditq query -r secrets -o json audit.log | jq .user.username    the original events";
+
+const SUMMARY_EXAMPLES: &str = "\
+Examples:
+  auditq summary audit.log                                         one screen that names what dominates
+  auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
+  auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
+  auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  auditq inspect /var/log/kubernetes/audit/    what each file covers, and what could not be read
+  auditq inspect -o json *.gz | jq .evidence   where every byte went";
 
 /// The completion script of a shell.
 pub fn completion_script(shell: Shell) -> Vec<u8> {
@@ -82,7 +106,7 @@ pub(super) struct SummaryArgs {
     pub(super) filter: FilterArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
-    /// Group by these keys: user, group, as, verb, resource, subresource, apiGroup, namespace, name, code, decision,
+    /// Group by these keys, most requests first (for rows in order of time use --every): user, group, as, verb, resource, subresource, apiGroup, namespace, name, code, decision,
     /// stage, level, userAgent, sourceIP, uri, path, node, host, file, format, minute, hour, day
     #[arg(long, value_name = "KEYS", value_delimiter = ',', help_heading = "Output")]
     pub(super) by: Vec<String>,
