@@ -84,3 +84,22 @@ fn times_at_the_ends_of_the_world_do_no_harm() {
         }
     }
 }
+
+/// Only failed authentication ends at ResponseStarted; a watch without a user goes on.
+#[test]
+fn a_watch_without_a_user_ends_when_it_is_complete() {
+    let stage = |stage: &str, code: u16| {
+        event("w", "u", 1, "s")
+            .replace("{\"username\":\"u\"}", "{}")
+            .replace("\"get\"", "\"watch\"")
+            .replace("ResponseComplete", stage)
+            .replace(":200}", &format!(":{code}}}"))
+    };
+    let log = [stage("RequestReceived", 200), stage("ResponseStarted", 200), stage("ResponseComplete", 200)].concat();
+    let stages = ["query", "--no-headers", "-o", "jsonpath={.stage}"];
+    assert_eq!(auditq(&stages, log.as_bytes()).text(), "ResponseComplete\n");
+    let open = auditq(&["summary", "-o", "json"], stage("ResponseStarted", 200).as_bytes()).json().remove(0);
+    assert_eq!(open["evidence"]["unfinishedRequests"], 1);
+    let refused = auditq(&["summary", "-o", "json"], stage("ResponseStarted", 401).as_bytes()).json().remove(0);
+    assert_eq!(refused["evidence"]["unfinishedRequests"], 0);
+}

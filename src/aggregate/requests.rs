@@ -69,14 +69,17 @@ fn mix(a: u64, b: u64) -> u64 {
 
 /// Whether no further stage will follow this one.
 ///
-/// ResponseStarted settles a request that failed authentication or was refused before it reached a
-/// long-running handler: those get no ResponseComplete. A refused watch or exec gets one.
+/// ResponseStarted settles a request that failed authentication (401, or 400 for a malformed timeout,
+/// and then without a user) or was refused before it reached a long-running handler: those get no
+/// ResponseComplete. Any other watch or exec gets one, refused or not.
 pub fn settles(event: &Event<'_>) -> bool {
     match event.stage {
         Stage::ResponseComplete | Stage::Panic => true,
-        Stage::ResponseStarted => {
-            event.user.username.is_none() || (event.code().is_some_and(|code| code >= 400) && !event.is_long_running())
-        }
+        Stage::ResponseStarted => match event.code() {
+            Some(400 | 401) if event.user.username.is_none() => true,
+            Some(code) => code >= 400 && !event.is_long_running(),
+            None => false,
+        },
         Stage::RequestReceived | Stage::Other(_) => false,
     }
 }
