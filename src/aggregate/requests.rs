@@ -299,7 +299,9 @@ impl Requests {
         if let Some(&mut settled) = self.settled.get_mut(identity) {
             return self.extra_response(settled, response, listener);
         }
-        if self.responses.contains_key(&identity.0) {
+        if let Some(first) = self.responses.get_mut(&identity.0) {
+            // Its bytes belong to the request, wherever the request line turns up.
+            first.bytes += response.bytes;
             self.extra_responses += 1;
             return;
         }
