@@ -103,3 +103,16 @@ fn a_watch_without_a_user_ends_when_it_is_complete() {
     let refused = auditq(&["summary", "-o", "json"], stage("ResponseStarted", 401).as_bytes()).json().remove(0);
     assert_eq!(refused["evidence"]["unfinishedRequests"], 0);
 }
+
+/// A key that is there and empty is not absent.
+#[test]
+fn an_empty_user_name_is_not_an_absent_one() {
+    let empty = event("a", "", 1, "s");
+    let absent = event("b", "u", 2, "s").replace("{\"username\":\"u\"}", "{}");
+    let swapped = empty.replace("\"kind\":\"Event\",", "").replacen('{', "{\"kind\":\"Event\",\"x\":1,", 1);
+    for log in [format!("{empty}{absent}"), format!("{swapped}{absent}")] {
+        let answer = auditq(&["summary", "--by", "user", "-o", "json"], log.as_bytes()).json().remove(0);
+        let users: Vec<_> = answer["groups"].as_array().expect("groups").iter().map(|g| g["user"].clone()).collect();
+        assert_eq!(users, [serde_json::Value::Null, "".into()]);
+    }
+}

@@ -76,7 +76,7 @@ pub fn settles(event: &Event<'_>) -> bool {
     match event.stage {
         Stage::ResponseComplete | Stage::Panic => true,
         Stage::ResponseStarted => match event.code() {
-            Some(400 | 401) if event.user.username.is_none() => true,
+            Some(400 | 401) if event.user.username.is_none_or(Text::is_empty) => true,
             Some(code) => code >= 400 && !event.is_long_running(),
             None => false,
         },

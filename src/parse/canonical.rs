@@ -212,7 +212,7 @@ impl<'a> Cursor<'a> {
     fn user(&mut self, user: &mut User<'a>) -> Option<()> {
         let first = self.at;
         if self.member(first, b"\"username\":\"") {
-            user.username = self.filled()?;
+            user.username = Some(self.text()?);
         }
         if self.member(first, b"\"uid\":\"") {
             user.uid = self.filled()?;

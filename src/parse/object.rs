@@ -247,7 +247,7 @@ fn each_member<'a>(value: RawJson<'a>, mut take: impl FnMut(&[u8], RawJson<'a>))
 fn user(value: RawJson<'_>) -> User<'_> {
     let mut user = User::default();
     each_member(value, |key, value| match key {
-        b"username" => user.username = non_empty(value),
+        b"username" => user.username = value.as_text(),
         b"uid" => user.uid = non_empty(value),
         b"groups" => user.groups = present(value),
         b"extra" => user.extra = present(value),

@@ -67,9 +67,4 @@ impl<W: Write> Sink<W> {
         let error = self.closed.as_ref()?;
         (error.kind() != io::ErrorKind::BrokenPipe).then(|| error.to_string())
     }
-
-    /// Whether the reader is gone or writing failed.
-    pub fn is_closed(&self) -> bool {
-        self.closed.is_some()
-    }
 }

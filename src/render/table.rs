@@ -100,11 +100,6 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Text, or absence.
-    pub fn optional(text: Option<impl Into<String>>) -> Self {
-        text.map_or(Cell::Missing, |text| Cell::Text(text.into()))
-    }
-
     fn for_people(&self, zone: TimeZoneChoice) -> Cow<'_, str> {
         Cow::Owned(match self {
             Cell::Text(text) if !text.is_empty() => return sanitize::cell(text),
