@@ -268,7 +268,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Reads a line that begins with a JSON object: one value, or several one behind the other.
     fn read_values(&mut self, line: Line, first: usize) -> Read {
         let mut event = Event::empty(&[], Format::V1);
-        if canonical::read(&self.region[first..line.end], self.arena, &mut event) {
+        if canonical::read(self.region, first, line.end, self.arena, &mut event) {
             let bytes = line.next - line.start;
             self.visitor.event(&event, &self.region[line.start..line.next], first, bytes);
             self.visitor.record(Bucket::Event, bytes, true);
