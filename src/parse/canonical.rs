@@ -165,61 +165,60 @@ impl<'a, I: Isa> Cursor<'a, I> {
         Some(Some(self.value()?).filter(|value| !value.is_null()))
     }
 
-    /// Takes items up to the closing byte of a container whose opening byte is behind us.
+    // The loops below are written out: a closure would be compiled without the processor's features.
+
+    /// Takes the comma or the closing byte that stands behind an item; `true` when it closes.
     #[inline(always)]
-    fn container(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<RawJson<'a>> {
-        let start = self.at - 1;
-        loop {
-            item(self)?;
-            match self.text.get(self.at)? {
-                b',' => self.at += 1,
-                &byte if byte == close => break,
-                _ => return None,
-            }
-        }
+    fn closes(&mut self, close: u8) -> Option<bool> {
+        let byte = *self.text.get(self.at)?;
         self.at += 1;
-        Some(RawJson(&self.text[start..self.at]))
+        if byte == close {
+            return Some(true);
+        }
+        (byte == b',').then_some(false)
     }
 
     /// Takes a list of strings whose opening bracket is behind us.
     #[inline(always)]
     fn strings(&mut self) -> Option<RawJson<'a>> {
-        self.container(b']', Self::string)
+        let start = self.at - 1;
+        loop {
+            self.expect(b"\"")?;
+            self.text()?;
+            if self.closes(b']')? {
+                return Some(RawJson(&self.text[start..self.at]));
+            }
+        }
     }
 
     /// Takes a map from string to string whose opening brace is behind us.
     #[inline(always)]
     fn string_map(&mut self) -> Option<RawJson<'a>> {
-        self.container(b'}', Self::string_member)
+        let start = self.at - 1;
+        loop {
+            self.expect(b"\"")?;
+            self.text()?;
+            self.expect(b":\"")?;
+            self.text()?;
+            if self.closes(b'}')? {
+                return Some(RawJson(&self.text[start..self.at]));
+            }
+        }
     }
 
     /// Takes a map from string to list of strings whose opening brace is behind us.
     #[inline(always)]
     fn lists_map(&mut self) -> Option<RawJson<'a>> {
-        self.container(b'}', Self::list_member)
-    }
-
-    // Items of containers. They are no closures, because a closure is compiled without the
-    // processor's features.
-
-    #[inline(always)]
-    fn string(&mut self) -> Option<()> {
-        self.expect(b"\"")?;
-        self.text().map(drop)
-    }
-
-    #[inline(always)]
-    fn string_member(&mut self) -> Option<()> {
-        self.string()?;
-        self.expect(b":\"")?;
-        self.text().map(drop)
-    }
-
-    #[inline(always)]
-    fn list_member(&mut self) -> Option<()> {
-        self.string()?;
-        self.expect(b":[")?;
-        self.strings().map(drop)
+        let start = self.at - 1;
+        loop {
+            self.expect(b"\"")?;
+            self.text()?;
+            self.expect(b":[")?;
+            self.strings()?;
+            if self.closes(b'}')? {
+                return Some(RawJson(&self.text[start..self.at]));
+            }
+        }
     }
 
     /// From the level to the verb.
