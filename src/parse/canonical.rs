@@ -22,18 +22,41 @@ use crate::event::{Event, Format, ObjectReference, RawJson, ResponseStatus, Stag
 /// How such a line begins.
 const HEAD: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"";
 
-/// Reads the event that takes up all of `text[start..end]` into `event`, which must be empty; `false`
-/// if it is written in any other way, and then `event` is worth nothing. (An event is large:
-/// returning it would copy it twice.) What stands in `text` behind the event is only ever looked at
-/// because the event's own end is in the same sixty-four bytes.
-#[inline]
-pub fn read<'a>(text: &'a [u8], start: usize, end: usize, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-    read_at(Level::best(), text, start, end, arena, event)
+/// Reads canonical events, one after the other.
+pub struct Canonical {
+    level: Level,
+    /// The time read last, and its text: most times are within the same second.
+    clock: ([u8; 27], Timestamp),
 }
 
-#[inline]
-fn read_at<'a>(level: Level, text: &'a [u8], start: usize, end: usize, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-    text[start..end].starts_with(HEAD) && simd::at(level, Reading { text, start, end, arena, event }).is_some()
+impl Default for Canonical {
+    fn default() -> Self {
+        Self::at(Level::best())
+    }
+}
+
+impl Canonical {
+    fn at(level: Level) -> Self {
+        Canonical { level, clock: (*b"1970-01-01T00:00:00.000000Z", Timestamp(0)) }
+    }
+
+    /// Reads the event that begins at `start` into `event`, which must be empty, and tells where it
+    /// ends; `None` if it is written in any other way, goes on behind `end`, or holds a line feed, and
+    /// then `event` is worth nothing. (An event is large: returning it would copy it twice.)
+    #[inline]
+    pub fn read<'a>(
+        &mut self,
+        text: &'a [u8],
+        start: usize,
+        end: usize,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Option<usize> {
+        if !text[start..end].starts_with(HEAD) {
+            return None;
+        }
+        simd::at(self.level, Reading { text, start, end, arena, event, clock: &mut self.clock })
+    }
 }
 
 /// A line to be read.
@@ -43,25 +66,27 @@ struct Reading<'a, 'e> {
     end: usize,
     arena: &'a Bump,
     event: &'e mut Event<'a>,
+    clock: &'e mut ([u8; 27], Timestamp),
 }
 
 impl Job for Reading<'_, '_> {
-    type Output = Option<()>;
+    type Output = Option<usize>;
 
     #[inline(always)]
-    fn run<I: Isa>(self) -> Option<()> {
+    fn run<I: Isa>(self) -> Option<usize> {
         let at = self.start + HEAD.len();
         let mut cursor = Cursor { text: self.text, at, limit: self.end, base: at, marks: 0, isa: PhantomData::<I> };
         cursor.base = at.wrapping_sub(64);
-        self.event.raw = &self.text[self.start..self.end];
-        cursor.whole(self.arena, self.event)
+        let end = cursor.whole(self.arena, self.event, self.clock)?;
+        self.event.raw = self.text.get(self.start..end)?;
+        Some(end)
     }
 }
 
 struct Cursor<'a, I> {
     text: &'a [u8],
     at: usize,
-    /// Where the event must end.
+    /// Where the event must have ended.
     limit: usize,
     /// Where the sixty-four bytes begin that `marks` is about. Never behind `at` when a string begins.
     base: usize,
@@ -71,18 +96,15 @@ struct Cursor<'a, I> {
 
 impl<'a, I: Isa> Cursor<'a, I> {
     #[inline(always)]
-    fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>) -> Option<()> {
+    fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>, clock: &mut ([u8; 27], Timestamp)) -> Option<usize> {
         event.format = Format::V1;
         self.head(event)?;
         self.middle(event)?;
-        self.tail(event)?;
-        if self.at != self.limit {
-            return None;
-        }
+        self.tail(event, clock)?;
         if event.object_ref.is_none() {
             derive_object(event, arena);
         }
-        Some(())
+        (self.at <= self.limit).then_some(self.at)
     }
 
     /// Takes exactly these bytes, if they are next.
@@ -101,7 +123,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
         self.skip(literal).then_some(())
     }
 
-    /// The next quote or backslash.
+    /// The next quote, backslash or line feed.
     #[inline(always)]
     fn mark(&mut self) -> Option<usize> {
         let ahead = self.at.wrapping_sub(self.base);
@@ -130,8 +152,12 @@ impl<'a, I: Isa> Cursor<'a, I> {
     fn text(&mut self) -> Option<Text<'a>> {
         let start = self.at;
         let mut end = self.mark()?;
-        let escaped = self.text[end] == b'\\';
-        while self.text[end] == b'\\' {
+        let escaped = self.text[end] != b'"';
+        while self.text[end] != b'"' {
+            // Behind a backslash anything may stand but a line feed, which can only be a tear.
+            if self.text[end] != b'\\' || self.text.get(end + 1) == Some(&b'\n') {
+                return None;
+            }
             self.at = end + 2;
             end = self.mark()?;
         }
@@ -153,7 +179,11 @@ impl<'a, I: Isa> Cursor<'a, I> {
             self.at = container_end::<I>(self.text, start, self.limit)?;
             return Some(RawJson(&self.text[start..self.at]));
         }
-        let mut scanner = Scanner::new(self.text, self.at);
+        let line = &self.text[..self.limit];
+        if line.get(self.at) == Some(&b'"') {
+            return None;
+        }
+        let mut scanner = Scanner::new(line, self.at);
         let value = scanner.value().ok()?;
         self.at = scanner.position();
         Some(value)
@@ -263,7 +293,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// From the bodies to the end.
     #[inline(always)]
-    fn tail(&mut self, event: &mut Event<'a>) -> Option<()> {
+    fn tail(&mut self, event: &mut Event<'a>, clock: &mut ([u8; 27], Timestamp)) -> Option<()> {
         if self.skip(b",\"requestObject\":") {
             event.request_object = self.present()?;
         }
@@ -275,7 +305,8 @@ impl<'a, I: Isa> Cursor<'a, I> {
         self.expect(b",\"stageTimestamp\":\"")?;
         // A request is received and answered within one second, mostly.
         let stage = self.time()?;
-        let received_at = Timestamp::parse_micros(received)?;
+        let received_at = clock.1.parse_near(&clock.0, received)?;
+        *clock = (*received, received_at);
         event.request_received = Some(received_at);
         event.stage_timestamp = Some(received_at.parse_near(received, stage)?);
         event.exact_times = true;
@@ -407,7 +438,8 @@ mod tests {
         let arena = Bump::new();
         let mut answers = Level::available().into_iter().map(|level| {
             let mut event = Event::empty(&[], Format::V1);
-            read_at(level, line, 0, line.len(), &arena, &mut event).then(|| format!("{event:?}"))
+            let end = Canonical::at(level).read(line, 0, line.len(), &arena, &mut event);
+            (end == Some(line.len())).then(|| format!("{event:?}"))
         });
         let found = answers.next().flatten();
         assert!(answers.all(|answer| answer == found), "{}", String::from_utf8_lossy(line));

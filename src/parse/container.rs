@@ -108,8 +108,11 @@ impl Proof {
         self.in_key = u64::from(over) | u64::from(again);
         let key_end = sum & quote & !inside;
 
-        let wrong =
-            classes.misplaced & !content | colon ^ behind(key_end, self.last_key_end) | behind_object_comma & !quote;
+        // No encoder writes a line feed into a string: it can only be a tear.
+        let wrong = classes.misplaced & !content
+            | classes.line_feed
+            | colon ^ behind(key_end, self.last_key_end)
+            | behind_object_comma & !quote;
         let scalar = !(inside | quote | open | close | comma | colon);
         let first_of_scalar = scalar & !behind(scalar, self.last_scalar);
         self.last_open_brace = open_brace >> 63;

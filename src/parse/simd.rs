@@ -13,7 +13,8 @@
 //! What it buys is written in `docs/performance.md`.
 #![allow(unsafe_code)]
 
-/// Where the quotes and backslashes of sixty-four bytes are; bit `n` stands for byte `n`.
+/// Where a string may end in sixty-four bytes: quotes, backslashes and line feeds. Bit `n` stands for
+/// byte `n`.
 pub(super) type Marks = u64;
 
 /// Which of sixty-four bytes are what; bit `n` stands for byte `n`.
@@ -21,6 +22,7 @@ pub(super) type Marks = u64;
 pub(super) struct Classes {
     pub(super) quote: u64,
     pub(super) slash: u64,
+    pub(super) line_feed: u64,
     /// `{` and `[`.
     pub(super) open: u64,
     /// `}` and `]`.
@@ -129,7 +131,7 @@ static FOLLOWERS: [u8; 128] = Token::table(true);
 
 /// A way to classify bytes.
 pub(super) trait Isa {
-    /// The quotes and backslashes.
+    /// The quotes, backslashes and line feeds.
     fn marks(block: &[u8; 64]) -> Marks;
 
     /// All the bytes that make JSON's structure. `before` is the block one byte earlier.
@@ -335,7 +337,7 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn marks(block: &[u8; 64]) -> Marks {
         let bytes = x86::Wide::load(block);
-        bytes.equal(b'"') | bytes.equal(b'\\')
+        bytes.equal(b'"') | bytes.equal(b'\\') | bytes.equal(b'\n')
     }
 
     #[inline(always)]
@@ -350,6 +352,7 @@ impl Isa for Avx512 {
             open,
             close,
             brace: bytes.equal(b'{') | bytes.equal(b'}'),
+            line_feed: bytes.equal(b'\n'),
             comma: bytes.equal(b','),
             colon: bytes.equal(b':'),
             misplaced: bytes.misplaced(x86::Wide::load(before)),
@@ -368,7 +371,7 @@ macro_rules! by_equality {
         #[inline(always)]
         fn marks(block: &[u8; 64]) -> Marks {
             let bytes = <$bytes>::load(block);
-            bytes.equal(b'"') | bytes.equal(b'\\')
+            bytes.equal(b'"') | bytes.equal(b'\\') | bytes.equal(b'\n')
         }
 
         #[inline(always)]
@@ -381,6 +384,7 @@ macro_rules! by_equality {
                 open: open_brace | bytes.equal(b'['),
                 close: close_brace | bytes.equal(b']'),
                 brace: open_brace | close_brace,
+                line_feed: bytes.equal(b'\n'),
                 comma: bytes.equal(b','),
                 colon: bytes.equal(b':'),
                 misplaced: bytes.high(),
@@ -495,14 +499,18 @@ mod tests {
         }
     }
 
+    fn find(block: &[u8; 64], wanted: &[u8]) -> u64 {
+        block.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(wanted.contains(byte)))
+    }
+
     /// What the classes of a block are by their definition.
     fn expected(block: &[u8; 64], before: &[u8; 64]) -> Classes {
-        let find =
-            |wanted: &[u8]| block.iter().rev().fold(0u64, |bits, byte| bits << 1 | u64::from(wanted.contains(byte)));
+        let find = |wanted: &[u8]| find(block, wanted);
         let misplaced = |(byte, last): (&u8, &u8)| !byte.is_ascii() || Token::of(*byte) & Token::behind(*last) == 0;
         Classes {
             quote: find(b"\""),
             slash: find(b"\\"),
+            line_feed: find(b"\n"),
             open: find(b"{["),
             close: find(b"}]"),
             brace: find(b"{}"),
@@ -532,7 +540,7 @@ mod tests {
                             classes.misplaced |= beyond;
                             classes
                         };
-                        let wanted = (classes.quote | classes.slash, same(classes), parity);
+                        let wanted = (find(block, b"\"\\\n"), same(classes), parity);
                         assert_eq!((found.0, same(found.1), found.2), wanted, "{level:?} {start} {step}");
                     }
                 }

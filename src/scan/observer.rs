@@ -16,6 +16,8 @@ use crate::parse::records::{Bucket, Place, Reason, Visitor};
 pub(super) struct ChunkState {
     pub(super) evidence: Evidence,
     pub(super) journal: Journal,
+    /// For resolving escapes.
+    scratch: Vec<u8>,
 }
 
 /// Watches a region being read on behalf of a question.
@@ -80,7 +82,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         if self.unit == Unit::Event {
             self.observe(event, record, position, own);
         }
-        let Some(identity) = Identity::of(event) else {
+        let Some(identity) = Identity::of(event, &mut self.state.scratch) else {
             // Without an audit id nothing can be joined to it: it is a request by itself.
             if self.unit == Unit::Request {
                 self.observe(event, record, position, own);
