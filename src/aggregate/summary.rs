@@ -360,6 +360,10 @@ impl Question for Summary {
         SummaryPartial::default()
     }
 
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
     #[inline]
     fn observe(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>) -> Slot {
         if !self.filter.matches(seen.event) {
