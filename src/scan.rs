@@ -5,7 +5,7 @@
 //! in order on the shelf absorbs it; nobody waits for a turn. Nothing but the order of the input
 //! decides the answer. Only this module knows about threads.
 //!
-//! Where a time window is wanted, only the parts of files are read that hold it ([`seek`]), and what
+//! Where a time window is wanted, only the parts of files are read that hold it ([`seek`](crate::input::seek)), and what
 //! else the requests in it need: their ends, and for what is counted of them their beginnings.
 
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ pub fn scan<Q: Question>(
     progress: &Progress,
     emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
 ) -> Outcome<Q::Partial> {
-    let sought = sought::sought(options, question);
+    let sought = sought::sought(inputs, options, question);
     let (outcome, early) = scan_part(inputs, options, question, progress, emit, sought.as_ref());
     match sought.and_then(|sought| sought.further_back(early, &outcome.account)) {
         Some(sought) => scan_part(inputs, options, question, progress, emit, Some(&sought)).0,

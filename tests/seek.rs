@@ -143,12 +143,13 @@ fn windows_of_ordered_logs() {
 fn open_ended_windows_and_around() {
     let folder = scratch("seek-open");
     let path = put(&folder, "audit.log", &text(&log(4, 700, 1000)));
-    let (since, until) = (time(3300 * SECOND), time(200 * SECOND));
+    let (early, since, until) = (time(600 * SECOND), time(3300 * SECOND), time(200 * SECOND));
     for flags in [
         &["--since", &since][..],
         &["--until", &until, "--verb", "get"],
         &["--around", &since, "--window", "20s"],
         &["--since", &since, "--failed"],
+        &["--since", &early, "--resource", "pods"],
     ] {
         assert!(same_answer(&[&path], flags, &format!("{flags:?}")) > 0, "{flags:?}");
     }

@@ -21,7 +21,7 @@ use crate::event::{Event, Timestamp};
 use crate::parse::legacy::{RequestHalf, ResponseHalf};
 use crate::parse::records::{Bucket, Carry, Place, Reason, RegionEnd, Visitor, is_definite_start, read_region};
 
-/// The least distance of two probes unless told otherwise. Files of less than [`FEWEST`] such steps
+/// The least distance of two probes unless told otherwise. Files of less than eight such steps
 /// are read whole.
 pub const STEP: u64 = 1 << 20;
 

@@ -32,6 +32,8 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     file: Option<Arc<File>>,
     /// Requests in the answer that arrived before what is read.
     early: Vec<Early>,
+    /// Bytes absorbed.
+    read: u64,
     /// Whether the answer is complete before the input is: nothing is absorbed any more.
     pub(super) stopped: bool,
 }
@@ -78,6 +80,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             sought,
             file: None,
             early: Vec::new(),
+            read: 0,
             stopped: false,
         }
     }
@@ -85,6 +88,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     pub(super) fn absorb(&mut self, finished: Finished<Q::Partial>) -> ControlFlow<()> {
         let source = self.due.source;
         let account = &mut self.accounts[source];
+        let read = finished.evidence.bytes();
         account.evidence.append(finished.evidence);
         account.compression = finished.packing.name();
         account.unreadable |= finished.unreadable;
@@ -93,6 +97,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.file = finished.file;
         }
         self.early.extend(finished.early);
+        self.read += read;
         if finished.last {
             self.leave_source();
         } else {
@@ -113,8 +118,9 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         };
         self.requests = requests;
         self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
-        self.stopped |= flow.is_break();
-        flow
+        let again = self.sought.is_some_and(|sought| sought.is_too_much(self.read)) && self.must_read_again();
+        self.stopped |= flow.is_break() || again;
+        if again { ControlFlow::Break(()) } else { flow }
     }
 
     fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
@@ -141,8 +147,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         let last = self.due.source + 1 >= self.accounts.len();
         let mut open = self.open(last);
         self.early.append(&mut open.early);
-        let left_out = self.accounts.iter().any(|account| account.part.is_some_and(|part| part.start > 0));
-        if last && left_out && !self.early.is_empty() && self.sought.is_some_and(|sought| !sought.is_second()) {
+        if last && self.sought.is_some_and(|sought| !sought.is_second()) && self.must_read_again() {
             self.stopped = true;
             return None;
         }
@@ -151,6 +156,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.leave_source();
         }
         Some(more)
+    }
+
+    /// Whether earlier stages of requests in the answer may have been left out.
+    fn must_read_again(&self) -> bool {
+        let left_out = |account: &SourceAccount| account.part.is_some_and(|part| part.start > 0);
+        !self.early.is_empty() && self.accounts.iter().any(left_out)
     }
 
     /// The requests of the window that have not ended, which only matters where requests are shown.

@@ -18,6 +18,7 @@ use crate::aggregate::evidence::Account;
 use crate::aggregate::requests::Waiting;
 use crate::event::{Event, Timestamp};
 use crate::input::seek::Seek;
+use crate::input::source::{Discovery, Source};
 use crate::query::Filter;
 
 /// Requests that are counted are looked for from so long before the window on: most requests are
@@ -35,6 +36,9 @@ pub(super) struct Sought {
     /// Where each source was read from before, and the requests whose earlier stages are missing.
     pub(super) before: Option<(Vec<u64>, Arc<Skim>)>,
     second: bool,
+    /// If more bytes than this are read before it shows that earlier ones are needed, the beginnings
+    /// of files are not left out at all: reading most of the input twice is no gain.
+    most: u64,
 }
 
 /// A request in the answer that arrived before what was read.
@@ -54,14 +58,16 @@ impl Early {
 }
 
 /// The times to look for, if the question is about a window of time and may be answered from parts.
-pub(super) fn sought<Q: Question>(options: &Options, question: &Q) -> Option<Sought> {
+pub(super) fn sought<Q: Question>(inputs: &Discovery, options: &Options, question: &Q) -> Option<Sought> {
     let (step, filter) = (options.seek?, question.filter()?);
     if filter.since().is_none() && filter.until().is_none() {
         return None;
     }
     let lead = if counts_requests::<Q>(options) { LEAD } else { 0 };
     let since = filter.since().map(|since| Timestamp(since.0.saturating_sub(lead)));
-    Some(Sought { seek: Seek { step, since, until: filter.until() }, before: None, second: false })
+    let length = |source: &Source| std::fs::metadata(source.path.as_ref()?).ok().map(|data| data.len());
+    let most = inputs.sources.iter().filter_map(length).sum::<u64>() / 4;
+    Some(Sought { seek: Seek { step, since, until: filter.until() }, before: None, second: false, most })
 }
 
 /// Whether what is shown of a request includes how many events and bytes it has.
@@ -75,6 +81,11 @@ impl Sought {
         self.second
     }
 
+    /// Whether so much has been read that all must be, if anything must be read again.
+    pub(super) const fn is_too_much(&self, bytes: u64) -> bool {
+        !self.second && bytes > self.most
+    }
+
     /// The same from the earliest of these requests on, if anything before was left out.
     pub(super) fn further_back(self, early: Vec<Early>, account: &Account) -> Option<Self> {
         let starts: Vec<u64> = account.sources.iter().map(|source| source.part.map_or(0, |part| part.start)).collect();
@@ -82,10 +93,14 @@ impl Sought {
             return None;
         }
         let since = early.iter().map(|early| early.start).min()?;
+        if account.bytes() > self.most {
+            let seek = Seek { since: None, ..self.seek };
+            return Some(Sought { seek, before: None, second: true, ..self });
+        }
         let is_json = early.iter().all(|early| early.is_json);
         let skim = Arc::new(Skim::new(early.into_iter().map(|early| early.id)));
         let before = is_json.then_some((starts, skim));
-        Some(Sought { seek: Seek { since: Some(since), ..self.seek }, before, second: true })
+        Some(Sought { seek: Seek { since: Some(since), ..self.seek }, before, second: true, ..self })
     }
 }
 
