@@ -311,6 +311,11 @@ impl Requests {
         }
     }
 
+    /// The requests that have not ended as far as absorbed, in no order that means anything.
+    pub fn open(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.values()
+    }
+
     /// The input has ended: reports every request that was never settled, in input order.
     pub fn finish(mut self, listener: &mut impl Listener) -> Totals {
         let mut left: Vec<Waiting> = self.waiting.drain().map(|(_, stage)| stage).collect();

@@ -444,6 +444,10 @@ impl Question for Summary {
         SummaryPartial { several: self.keys.contains(&Key::Group), ..SummaryPartial::default() }
     }
 
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
     #[inline]
     fn observe(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>) -> Slot {
         if !self.filter.matches(seen.event) {

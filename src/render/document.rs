@@ -163,7 +163,7 @@ fn time(time: Option<Timestamp>) -> Value {
 
 /// The account of the evidence.
 pub fn evidence(account: &Account) -> Value {
-    json!({
+    let mut document = json!({
         "complete": account.is_complete(),
         "bytes": account.bytes(),
         "files": account.sources.len(),
@@ -174,6 +174,26 @@ pub fn evidence(account: &Account) -> Value {
         "extraResponses": account.extra_responses,
         "repeatedEvents": account.repeats(),
         "lostEvents": account.lost(),
+    });
+    // Only where there is something to tell: most runs read everything.
+    if let (Value::Object(members), Some(not_read)) = (&mut document, not_read(account)) {
+        members.insert("notRead".to_owned(), not_read);
+    }
+    document
+}
+
+/// What was left out because it lies outside the time window, if anything.
+fn not_read(account: &Account) -> Option<Value> {
+    let parts = account.sources.iter().filter_map(|source| Some((source, source.part?)));
+    let files: Vec<Value> = parts
+        .map(|(source, part)| json!({"file": source.name, "bytes": source.not_read(), "probes": part.probes}))
+        .collect();
+    (!files.is_empty()).then(|| {
+        json!({
+            "bytes": account.not_read(),
+            "reason": "outside the time window, by the order of the log",
+            "files": files,
+        })
     })
 }
 
