@@ -11,5 +11,6 @@ pub mod lines;
 pub mod ops;
 pub mod random;
 pub mod run;
+pub mod size;
 pub mod text;
 pub mod users;
