@@ -5,8 +5,11 @@
 //! by time interleaves them ([`run`]).
 //! Lines are written in the server's own field order and escaping ([`lines`]).
 //! The same arguments give the same bytes: no clock, no thread, no hash order.
+//!
+//! [`compare`] runs auditq and other tools over such logs, checks that they agree, and times them.
 
 pub mod bodies;
+pub mod compare;
 pub mod lines;
 pub mod ops;
 pub mod random;
