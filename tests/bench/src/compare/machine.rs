@@ -40,6 +40,11 @@ impl Machine {
             load_before: first_word("/proc/loadavg").unwrap_or_else(|| "unknown".to_owned()),
         })
     }
+
+    /// Whether others wanted more than a quarter of the processors before.
+    pub fn was_busy(&self) -> bool {
+        self.load_before.parse::<f64>().is_ok_and(|load| load > self.processors as f64 / 4.0)
+    }
 }
 
 fn line_of(command: &Command) -> Fallible<String> {

@@ -163,6 +163,9 @@ impl Report {
     fn notes(&self) -> String {
         let mut notes =
             vec![format!("{} answers were compared before anything was timed; all are equal.", self.agreed.len())];
+        if self.machine.was_busy() {
+            notes.push("The machine was busy with other work: take the figures again when it is quiet.".to_owned());
+        }
         if !self.instructions_counted {
             notes.push("Instructions are not told: perf is missing, or this machine does not let it count.".to_owned());
         }
