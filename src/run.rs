@@ -146,16 +146,29 @@ impl Run {
         let key = move |event: &Event<'_>| by.as_ref().map_or(SortValue::Absent, |sort| sort_value(sort, event));
         let sort: Option<&SortKey> = config.sort.is_some().then_some(&key);
         let rows = Rows { filter: config.filter.clone(), write, sort };
-        let (matched, account) = if config.sort.is_some() || config.tail.is_some() {
-            self.gather(&rows, &config, &mut sink)
-        } else {
-            self.stream(&rows, &config, &mut sink)
-        };
+        if config.exit_status {
+            // A script that relies on the status is told of all damage.
+            self.options.sift = None;
+        }
+        let (mut matched, mut account) = self.rows(&rows, &config, &mut sink);
+        if matched == 0 && account.passed() > 0 && sink.failure().is_none() {
+            // That nothing was found must be certain: every line is proved.
+            self.options.sift = None;
+            (matched, account) = self.rows(&rows, &config, &mut sink);
+        }
         if !account.nothing_read() {
             let _ = sink.release();
         }
         let exit = self.conclude(&account, sink.failure());
         if exit == Exit::Complete && config.exit_status && matched == 0 { Exit::No } else { exit }
+    }
+
+    fn rows(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
+        if config.sort.is_some() || config.tail.is_some() {
+            self.gather(rows, config, sink)
+        } else {
+            self.stream(rows, config, sink)
+        }
     }
 
     /// Rows as they are read.

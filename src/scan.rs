@@ -30,6 +30,7 @@ use crate::input::feed::{Block, Region, StreamChunk, StreamFeed};
 use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, RegionEnd, read_region};
+use crate::parse::sieve::Sieve;
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer};
@@ -57,7 +58,14 @@ pub struct Options {
     /// Look for the time window that the question is about by steps of at least so many bytes, and
     /// leave out what lies outside it. None reads everything.
     pub seek: Option<u64>,
+    /// In plain files of at least so many bytes, pass over the lines whose bytes show that they cannot
+    /// be in the answer. None reads every line.
+    pub sift: Option<u64>,
 }
+
+/// Files of this size are worth passing over lines that cannot be in the answer. In smaller ones nothing
+/// is gained that would be felt, and every line is proved.
+pub const SIFT: u64 = 64 << 20;
 
 /// Bytes per chunk unless told otherwise: large enough that a chunk's overhead vanishes, small
 /// enough that it stays in the second-level cache.
@@ -116,6 +124,8 @@ fn scan_part<Q: Question>(
         question,
         progress,
         sought: sought.filter(|_| sought::counts_requests::<Q>(options)),
+        // What is counted, rather than shown, is told with an account of all events.
+        sieve: question.filter().filter(|_| Q::IN_ORDER).and_then(|filter| Sieve::new(&filter.users()?)),
         desk: Mutex::new(Desk::new(inputs.sources.len(), sought.cloned())),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
@@ -150,6 +160,8 @@ struct Run<'r, 'e, Q: Question> {
     question: &'r Q,
     /// What is sought, where requests that arrived before it matter.
     sought: Option<&'r Sought>,
+    /// What lines must hold to matter.
+    sieve: Option<Sieve>,
     progress: &'r Progress,
     desk: Mutex<Desk>,
     wake: Condvar,
@@ -267,11 +279,12 @@ impl<Q: Question> Run<'_, '_, Q> {
     ) -> Finished<Q::Partial> {
         let mut buffer = std::mem::take(&mut bench.buffer);
         let mut carry = Carry::default();
+        let sieve = self.sieve.as_ref().filter(|_| self.options.sift.is_some_and(|least| block.length >= least));
         let result = block.read(&mut buffer, |region| {
             let pieces = skim.filter(|_| region.end != RegionEnd::More).and_then(|skim| skim.pieces(region.bytes));
             match pieces {
                 Some(pieces) => self.parse_pieces(ticket, region, &pieces, &mut carry, bench),
-                None => self.parse(ticket, region, &mut carry, bench),
+                None => self.parse(ticket, region, sieve, &mut carry, bench),
             }
         });
         bench.buffer = buffer;
@@ -295,7 +308,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut carry = Carry::default();
         if let Some(StreamChunk { offset, end, carry: start }) = chunk {
             carry = start;
-            self.parse(ticket, Region { bytes: &buffer, end, offset }, &mut carry, bench);
+            self.parse(ticket, Region { bytes: &buffer, end, offset }, None, &mut carry, bench);
         }
         bench.buffer = buffer;
         let mut finished = self.close(bench, carry);
@@ -327,7 +340,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                     carry.lines += feeds(&region.bytes[at..line.start]);
                     let bytes = &region.bytes[line.clone()];
                     let offset = region.offset + line.start as u64;
-                    self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, carry, bench);
+                    self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, None, carry, bench);
                     at = line.end;
                 }
             }
@@ -336,7 +349,14 @@ impl<Q: Question> Run<'_, '_, Q> {
         region.bytes.len()
     }
 
-    fn parse(&self, ticket: Ticket, region: Region<'_>, carry: &mut Carry, bench: &mut Bench<Q::Partial>) -> usize {
+    fn parse(
+        &self,
+        ticket: Ticket,
+        region: Region<'_>,
+        sieve: Option<&Sieve>,
+        carry: &mut Carry,
+        bench: &mut Bench<Q::Partial>,
+    ) -> usize {
         bench.arena.reset();
         let mut observer = Observer {
             question: self.question,
@@ -348,6 +368,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             offset: region.offset,
             unit: self.options.unit,
             since: self.sought.and_then(|sought| sought.seek.since),
+            sieve,
             arena: &bench.arena,
         };
         let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);

@@ -102,12 +102,12 @@ fn same_answer(files: &[&str], flags: &[&str], what: &str) -> u64 {
             let ask =
                 |command: &[&str], more: &[&str]| auditq(&[command, unit, flags, &how, more, files].concat(), b"");
             let rows = |more: &[&str]| ask(&["query", "-o", "json"], more);
-            let (seeking, whole) = (rows(&[]), rows(&["--no-seek"]));
+            let (seeking, whole) = (rows(&[]), rows(&["--read-all"]));
             assert_eq!(seeking.text(), whole.text(), "{what}: rows, {unit:?} {threads} threads");
             for command in [&["summary", "-o", "json"][..], &["summary", "--by", "user,stage", "-o", "json"]] {
                 let document = |more: &[&str]| ask(command, more).json().remove(0);
-                let (mut seeking, mut whole) = (document(&[]), document(&["--no-seek"]));
-                assert_eq!(not_read(&whole), 0, "{what}: --no-seek reads everything");
+                let (mut seeking, mut whole) = (document(&[]), document(&["--read-all"]));
+                assert_eq!(not_read(&whole), 0, "{what}: --read-all reads everything");
                 let sum = seeking["evidence"]["bytes"].as_u64().unwrap() + not_read(&seeking);
                 assert_eq!(Some(sum), whole["evidence"]["bytes"].as_u64(), "{what}: the account adds up");
                 left_out = left_out.max(not_read(&seeking));
@@ -249,7 +249,7 @@ fn damage_is_told_by_its_own_line() {
         let flags = window(from, from + 200);
         let flags: Vec<&str> = flags.iter().map(String::as_str).chain(how).chain(["--events", &path]).collect();
         let seeking = auditq(&[&["query", "-o", "name"], &flags[..]].concat(), b"");
-        let whole = auditq(&[&["query", "-o", "name", "--no-seek"], &flags[..]].concat(), b"");
+        let whole = auditq(&[&["query", "-o", "name", "--read-all"], &flags[..]].concat(), b"");
         assert_eq!(seeking.text(), whole.text());
         assert!(seeking.stderr.contains("not read: outside the time window"), "{}", seeking.stderr);
         let place = format!("audit.log:{}:", middle + 1);

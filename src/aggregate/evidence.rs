@@ -54,6 +54,8 @@ pub struct Evidence {
     pub inversions: u64,
     /// Events that repeat one seen before: the same stage of the same request.
     pub repeats: u64,
+    /// Events of which no more was read than that they cannot be in the answer.
+    pub passed: u64,
 }
 
 impl Evidence {
@@ -73,6 +75,15 @@ impl Evidence {
         if let Some(time) = event.time() {
             self.time(time);
         }
+    }
+
+    /// Counts a line of so many bytes that is an event of the server's own format and no more was read of.
+    #[inline]
+    pub fn passed(&mut self, bytes: usize) {
+        self.passed += 1;
+        self.events += 1;
+        self.formats[Format::V1 as usize] += 1;
+        self.record(Bucket::Event, bytes, true);
     }
 
     /// Counts half of a two-line pair; the pair is one event, which the request line stands for.
@@ -157,6 +168,7 @@ impl Evidence {
         self.events += other.events;
         self.lost += other.lost;
         self.repeats += other.repeats;
+        self.passed += other.passed;
         self.inversions += other.inversions;
         self.failures.extend(other.failures);
         self.first = self.first.into_iter().chain(other.first).min();
@@ -278,6 +290,11 @@ impl Account {
     /// Events seen before: the same stage of the same request.
     pub fn repeats(&self) -> u64 {
         self.sources.iter().map(|source| source.evidence.repeats).sum()
+    }
+
+    /// Events of which no more was read than that they cannot be in the answer.
+    pub fn passed(&self) -> u64 {
+        self.sources.iter().map(|source| source.evidence.passed).sum()
     }
 
     /// Events the API server said it dropped.

@@ -148,10 +148,10 @@ impl Requests {
     pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
         let mut halves: Vec<_> = std::mem::take(&mut journal.halves).into_iter().map(Some).collect();
         for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
-            self.sequence += 1;
+            self.sequence += if let Entry::Passed(count) = entry { u64::from(count) } else { 1 };
             self.give_up(position, listener);
             match entry {
-                Entry::Gone => {}
+                Entry::Gone | Entry::Passed(_) => {}
                 Entry::Settled { slot, stages, own } => {
                     let own = journal.measures[own as usize];
                     self.settle(identity, Settled { owner, slot, stages }, own, listener);

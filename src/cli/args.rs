@@ -229,9 +229,9 @@ pub(super) struct FilterArgs {
     /// The last stretch of the log, counted back from its newest event (files only)
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["since", "until"])]
     pub(super) last: Option<String>,
-    /// Read all of a file even where its order in time shows that a part lies outside --since, --until or --around
+    /// Read every event in full, even where the order of a file in time, or a line's bytes, show that it cannot match
     #[arg(long)]
-    pub(super) no_seek: bool,
+    pub(super) read_all: bool,
     /// Source address or network: 10.0.0.7, 10.0.0.0/8
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     pub(super) source_ip: Vec<String>,

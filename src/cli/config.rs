@@ -15,7 +15,7 @@ use crate::input::seek::STEP;
 use crate::query::suggest::closest;
 use crate::query::{Filter, FilterSpec, check, parse_duration};
 use crate::render::{Path, RowFormat, TimeZoneChoice};
-use crate::scan::{CHUNK, Options, Unit};
+use crate::scan::{CHUNK, Options, SIFT, Unit};
 
 /// A run, fully decided.
 pub struct Config {
@@ -150,7 +150,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
 }
 
 fn plain(command: Command) -> Config {
-    let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request, seek: None };
+    let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request, seek: None, sift: None };
     let output = Output { zone: TimeZoneChoice::Utc, terminal: false, color: false, progress: false, notes: false };
     Config { command, files: Vec::new(), options, output, hints: Vec::new() }
 }
@@ -160,7 +160,7 @@ fn query(args: QueryArgs) -> Result<Config, String> {
     let sort = args.sort_by.as_deref().map(sort).transpose()?;
     // Reversing input order alone would need all of it; by time it means something.
     let sort = sort.or_else(|| args.reverse.then_some(Sort::Time));
-    let (unit, no_seek) = (unit(&args.filter), args.filter.no_seek);
+    let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
     let (filter, hints) = filter(args.filter)?;
     let command = Command::Query(QueryConfig {
         filter,
@@ -172,7 +172,7 @@ fn query(args: QueryArgs) -> Result<Config, String> {
         headers: !args.no_headers,
         exit_status: args.exit_status,
     });
-    finish(command, args.input.files, &args.common, unit, no_seek, hints)
+    finish(command, args.input.files, &args.common, unit, read_all, hints)
 }
 
 fn summary(args: SummaryArgs) -> Result<Config, String> {
@@ -196,12 +196,12 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
             keys.push(key);
         }
     }
-    let (unit, no_seek) = (unit(&args.filter), args.filter.no_seek);
+    let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
     let (filter, hints) = filter(args.filter)?;
     let over_time = args.every.is_some();
     let command =
         Command::Summary(SummaryConfig { filter, keys, over_time, top: args.top, format, headers: !args.no_headers });
-    finish(command, args.input.files, &args.common, unit, no_seek, hints)
+    finish(command, args.input.files, &args.common, unit, read_all, hints)
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
@@ -217,7 +217,7 @@ fn finish(
     files: Vec<PathBuf>,
     common: &CommonArgs,
     unit: Unit,
-    no_seek: bool,
+    read_all: bool,
     hints: Vec<String>,
 ) -> Result<Config, String> {
     if files.is_empty() && std::io::stdin().is_terminal() {
@@ -235,7 +235,8 @@ fn finish(
         threads: common.threads.unwrap_or(processors).min(MOST_THREADS),
         chunk: common.chunk_size.unwrap_or(CHUNK).max(1),
         unit,
-        seek: (!no_seek).then(|| common.seek_step.unwrap_or(STEP)),
+        seek: (!read_all).then(|| common.seek_step.unwrap_or(STEP)),
+        sift: (!read_all).then(|| common.seek_step.map_or(SIFT, |_| 0)),
     };
     let output = Output {
         zone,

@@ -40,6 +40,15 @@ impl Canonical {
         Canonical { level, clock: (*b"1970-01-01T00:00:00.000000Z", Timestamp(0)) }
     }
 
+    /// The name of the user of the event in `text[start..end]`, as far as the server's own order goes.
+    /// What stands behind the name is not looked at.
+    pub fn user<'a>(&self, text: &'a [u8], start: usize, end: usize) -> Option<Text<'a>> {
+        if !text[start..end].starts_with(HEAD) {
+            return None;
+        }
+        simd::at(self.level, UserOf { text, start, end })
+    }
+
     /// Reads the event that begins at `start` into `event`, which must be empty, and tells where it
     /// ends; `None` if it is written in any other way, goes on behind `end`, or holds a line feed, and
     /// then `event` is worth nothing. (An event is large: returning it would copy it twice.)
@@ -59,6 +68,26 @@ impl Canonical {
     }
 }
 
+/// An event whose user's name is wanted.
+struct UserOf<'a> {
+    text: &'a [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Job for UserOf<'a> {
+    type Output = Option<Text<'a>>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let mut event = Event::empty(&[], Format::V1);
+        let mut cursor = Cursor::<I>::behind_head(self.text, self.start, self.end);
+        cursor.head(&mut event)?;
+        cursor.expect(b"\"username\":\"")?;
+        cursor.text()
+    }
+}
+
 /// A line to be read.
 struct Reading<'a, 'e> {
     text: &'a [u8],
@@ -74,9 +103,7 @@ impl Job for Reading<'_, '_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> Option<usize> {
-        let at = self.start + HEAD.len();
-        let mut cursor = Cursor { text: self.text, at, limit: self.end, base: at, marks: 0, isa: PhantomData::<I> };
-        cursor.base = at.wrapping_sub(64);
+        let cursor = Cursor::<I>::behind_head(self.text, self.start, self.end);
         let end = cursor.whole(self.arena, self.event, self.clock)?;
         self.event.raw = self.text.get(self.start..end)?;
         Some(end)
@@ -95,10 +122,18 @@ struct Cursor<'a, I> {
 }
 
 impl<'a, I: Isa> Cursor<'a, I> {
+    /// Behind the head of the event that begins at `start`.
+    #[inline(always)]
+    fn behind_head(text: &'a [u8], start: usize, limit: usize) -> Self {
+        let at = start + HEAD.len();
+        Cursor { text, at, limit, base: at.wrapping_sub(64), marks: 0, isa: PhantomData }
+    }
+
     #[inline(always)]
     fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>, clock: &mut ([u8; 27], Timestamp)) -> Option<usize> {
         event.format = Format::V1;
         self.head(event)?;
+        self.user(&mut event.user)?;
         self.middle(event)?;
         self.tail(event, clock)?;
         if event.object_ref.is_none() {
@@ -251,7 +286,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
         }
     }
 
-    /// From the level to the verb.
+    /// From the level to the user, whose opening brace is taken.
     #[inline(always)]
     fn head(&mut self, event: &mut Event<'a>) -> Option<()> {
         event.level = Some(self.text()?);
@@ -263,8 +298,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
         event.request_uri = Some(self.text()?);
         self.expect(b",\"verb\":\"")?;
         event.verb = Some(self.text()?);
-        self.expect(b",\"user\":{")?;
-        self.user(&mut event.user)
+        self.expect(b",\"user\":{")
     }
 
     /// From the impersonated user to the response status.

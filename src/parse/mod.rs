@@ -11,4 +11,5 @@ pub mod legacy;
 pub mod object;
 mod quote;
 pub mod records;
+pub mod sieve;
 mod simd;

@@ -17,6 +17,7 @@ use super::canonical::Canonical;
 use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
 use super::object::{self, Broken, Object};
+use super::sieve::{Sieve, ends_as_event};
 use crate::event::{Event, Format, RawJson, Text};
 
 /// What a record's bytes are counted as.
@@ -63,6 +64,12 @@ pub trait Visitor<'a> {
     fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool);
     /// The API server says in its own log that it dropped this many events.
     fn lost(&mut self, events: u64);
+    /// What lines must hold to matter; none if all do.
+    fn sieve(&self) -> Option<&Sieve> {
+        None
+    }
+    /// A line of `bytes` bytes at `offset` is an event that does not matter, as [`Visitor::sieve`] has it.
+    fn passed(&mut self, _offset: usize, _bytes: usize) {}
     /// A damaged record that begins at `offset`; `place` is where reading failed.
     fn damage(&mut self, reason: Reason, offset: usize, place: Place);
 }
@@ -139,11 +146,12 @@ pub fn read_region<'a>(
         origin: 0,
         counted: (0, 0),
         canonical: Canonical::default(),
+        word: 0,
         physical: None,
     };
     let mut at = 0;
     while at < region.len() {
-        if let Some(next) = reader.canonical_line(at) {
+        if let Some(next) = reader.sifted(at).or_else(|| reader.canonical_line(at)) {
             reader.carry.lines += 1;
             at = next;
             continue;
@@ -181,6 +189,8 @@ struct Reader<'a, 'r, V> {
     /// record on every line, and counting from its start each time would take for ever.
     counted: (usize, u64),
     canonical: Canonical,
+    /// Where the next word of the sieve stands, as far as was looked.
+    word: usize,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
     physical: Option<Line>,
 }
@@ -215,6 +225,27 @@ struct Tear {
 }
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Passes over the line at `at` if it cannot matter.
+    #[inline]
+    fn sifted(&mut self, at: usize) -> Option<usize> {
+        let sieve = self.visitor.sieve()?;
+        if self.word <= at {
+            self.word = sieve.next(self.region, at);
+        }
+        if self.carry.in_nul_run {
+            return None;
+        }
+        let end = at + memchr(b'\n', &self.region[at..])?;
+        if self.word < end || !ends_as_event(&self.region[at..end]) {
+            return None;
+        }
+        if self.canonical.user(self.region, at, end)?.is_escaped() {
+            return None;
+        }
+        self.visitor.passed(at, end + 1 - at);
+        Some(end + 1)
+    }
+
     /// Reads the line at `at` if it is one canonical event. Its end is found by reading it.
     #[inline]
     fn canonical_line(&mut self, at: usize) -> Option<usize> {

@@ -58,6 +58,14 @@ impl Filter {
         self.tests.iter().any(|test| matches!(test, Test::Stage(_)))
     }
 
+    /// The users of whom one made every request that matches, if that can be told from the filter.
+    pub fn users(&self) -> Option<Vec<&[u8]>> {
+        self.tests.iter().find_map(|test| match test {
+            Test::User(patterns) => patterns.words(),
+            _ => None,
+        })
+    }
+
     /// How far back from the newest event to look, in nanoseconds. Whoever knows that event calls
     /// [`Filter::set_since`]; until then `matches` pays no heed to it.
     pub fn last(&self) -> Option<i64> {

@@ -99,6 +99,13 @@ impl Patterns {
         Ok(patterns)
     }
 
+    /// The words of which a value that passes must be one; none if others can pass too.
+    pub(super) fn words(&self) -> Option<Vec<&[u8]>> {
+        let Set { exact, globs, regexes, absent } = &self.positive;
+        let closed = globs.is_empty() && regexes.is_empty() && !absent && !exact.is_empty();
+        closed.then(|| exact.iter().map(|word| &**word).collect())
+    }
+
     /// Adds one item on the side its `!` puts it.
     pub(super) fn add(&mut self, item: &Item<'_>) -> Result<(), QueryError> {
         if item.negated { self.negative.add(item) } else { self.positive.add(item) }

@@ -134,6 +134,7 @@ pub fn remarks(account: &Account) -> String {
         );
     }
     text += &not_read(account);
+    text += &passed(account);
     if account.events() == 0
         && account.not_read() == 0
         && !account.nothing_read()
@@ -150,6 +151,18 @@ pub fn remarks(account: &Account) -> String {
     text
 }
 
+/// What was not read to its end because it cannot be in the answer.
+fn passed(account: &Account) -> String {
+    let events = account.passed();
+    if events == 0 || account.stopped {
+        return String::new();
+    }
+    format!(
+        "auditq: note: {} of other users told by name and read no further; --read-all proves every line\n",
+        human::counted(events, "event")
+    )
+}
+
 /// What was left out of files because it lies outside the time window.
 fn not_read(account: &Account) -> String {
     let bytes = account.not_read();
@@ -159,7 +172,7 @@ fn not_read(account: &Account) -> String {
     let probes: u64 = account.sources.iter().filter_map(|source| source.part).map(|part| part.probes).sum();
     format!(
         "auditq: note: {} of {} not read: outside the time window, by the order of the log, which was looked at in {}; \
-         --no-seek reads everything\n",
+         --read-all reads everything\n",
         human::bytes(bytes),
         human::bytes(bytes + account.bytes()),
         human::counted(probes, "place")

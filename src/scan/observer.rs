@@ -11,6 +11,7 @@ use crate::event::{Event, Stage, Text, Timestamp};
 use crate::parse::legacy::{self, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
 use crate::parse::records::{Bucket, Place, Reason, Visitor};
+use crate::parse::sieve::Sieve;
 
 /// What a chunk has given so far.
 #[derive(Default)]
@@ -35,6 +36,7 @@ pub(super) struct Observer<'o, 'a, Q: Question> {
     pub(super) unit: Unit,
     /// From when on everything is read, if that is not all.
     pub(super) since: Option<Timestamp>,
+    pub(super) sieve: Option<&'o Sieve>,
     pub(super) arena: &'a Bump,
 }
 
@@ -151,6 +153,16 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
 
     fn lost(&mut self, events: u64) {
         self.state.evidence.lost += events;
+    }
+
+    fn sieve(&self) -> Option<&Sieve> {
+        self.sieve
+    }
+
+    #[inline]
+    fn passed(&mut self, offset: usize, bytes: usize) {
+        self.state.evidence.passed(bytes);
+        self.state.journal.pass(self.position(offset));
     }
 
     fn damage(&mut self, reason: Reason, _offset: usize, place: Place) {

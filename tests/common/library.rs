@@ -180,7 +180,7 @@ pub(crate) fn sources(sources: Vec<Source>) -> Discovery {
 
 /// How to drive a scan.
 pub(crate) fn options(threads: usize, chunk: usize) -> Options {
-    Options { threads, chunk, unit: Unit::Request, seek: None }
+    Options { threads, chunk, unit: Unit::Request, seek: None, sift: Some(0) }
 }
 
 /// Scans and gives what was handed on in order, and the outcome.

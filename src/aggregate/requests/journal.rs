@@ -54,7 +54,7 @@ pub struct Waiting {
     pub(super) lasting: bool,
     /// Index of its entry in the journal.
     order: usize,
-    /// Its place in the order of all entries, once absorbed.
+    /// Its place in the order of all events: of the chunk, then, once absorbed, of the input.
     pub(super) sequence: u64,
 }
 
@@ -138,6 +138,8 @@ pub(super) struct Noted {
 pub(super) enum Entry {
     /// Joined within the journal after all.
     Gone,
+    /// So many events that were passed over, the last of them here.
+    Passed(u32),
     Settled {
         slot: Slot,
         stages: Stages,
@@ -162,6 +164,8 @@ pub struct Journal {
     pub(super) halves: Vec<(Waiting, Response)>,
     pub(super) measures: Vec<Repeat>,
     open: HashMap<u64, u32, BuildHasherDefault<Passthrough>>,
+    /// Events passed over that have no entry of their own.
+    passed: usize,
 }
 
 impl Journal {
@@ -187,9 +191,10 @@ impl Journal {
     #[inline]
     pub fn take(&mut self, identity: Identity) -> Option<Waiting> {
         let index = self.open.remove(&identity.0)?;
+        let count = self.count();
         let place = self.waiting.get_mut(index as usize)?;
         // What waited too long within one chunk is given up when the journal is absorbed.
-        if place.as_ref().is_some_and(|stage| !stage.lasting && self.entries.len() - stage.order > PATIENCE) {
+        if place.as_ref().is_some_and(|stage| !stage.lasting && count - stage.sequence as usize > PATIENCE) {
             return None;
         }
         let waiting = place.take()?;
@@ -200,18 +205,19 @@ impl Journal {
     /// Notes a stage that does not settle its request; returns how many stages it repeats.
     #[inline]
     pub fn wait(&mut self, identity: Identity, stage: Pending<'_>) -> u64 {
+        let count = self.count();
         if let Some(&index) = self.open.get(&identity.0)
             && let Some(earlier) = self.waiting.get_mut(index as usize).and_then(Option::as_mut)
-            && (earlier.lasting || self.entries.len() - earlier.order <= PATIENCE)
+            && (earlier.lasting || count - earlier.sequence as usize <= PATIENCE)
         {
             // An entry all the same: how long a stage waits is counted in entries, wherever chunks end.
             self.entries.push(Noted { identity, position: stage.position, entry: Entry::Gone });
-            return earlier.join(stage.into_waiting(earlier.order));
+            return earlier.join(stage.into_waiting(earlier.order, earlier.sequence));
         }
         let index = self.waiting.len() as u32;
         self.open.insert(identity.0, index);
         let position = stage.position;
-        self.waiting.push(Some(stage.into_waiting(self.entries.len())));
+        self.waiting.push(Some(stage.into_waiting(self.entries.len(), count as u64)));
         self.entries.push(Noted { identity, position, entry: Entry::Waiting(index) });
         0
     }
@@ -223,10 +229,20 @@ impl Journal {
         self.responses.push(response);
     }
 
-    /// An event is passed over that has nothing to do with the answer. An entry all the same, as it
-    /// would be if it were read.
+    /// An event is passed over that has nothing to do with the answer. It counts as an entry all the
+    /// same, as it would if it were read.
     pub fn pass(&mut self, position: Position) {
-        self.entries.push(Noted { identity: Identity(0), position, entry: Entry::Gone });
+        if let Some(Noted { position: last, entry: Entry::Passed(count), .. }) = self.entries.last_mut() {
+            (*last, *count) = (position, *count + 1);
+            self.passed += 1;
+            return;
+        }
+        self.entries.push(Noted { identity: Identity(0), position, entry: Entry::Passed(1) });
+    }
+
+    /// Events so far, whatever became of them.
+    const fn count(&self) -> usize {
+        self.entries.len() + self.passed
     }
 
     /// The region is about to go: copies what still waits in it.
@@ -252,6 +268,7 @@ impl Journal {
     /// has no open table; it is only needed while reading.
     pub fn hand_on(&mut self) -> Journal {
         self.open.clear();
+        self.passed = 0;
         Journal {
             entries: take_alike(&mut self.entries),
             waiting: take_alike(&mut self.waiting),
@@ -259,6 +276,7 @@ impl Journal {
             halves: take_alike(&mut self.halves),
             measures: take_alike(&mut self.measures),
             open: HashMap::default(),
+            passed: 0,
         }
     }
 }
@@ -288,7 +306,7 @@ pub struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    fn into_waiting(self, order: usize) -> Waiting {
+    fn into_waiting(self, order: usize, sequence: u64) -> Waiting {
         Waiting {
             kind: self.kind,
             rank: self.rank,
@@ -300,7 +318,7 @@ impl Pending<'_> {
             host: self.host.map(|host| host.raw().into()),
             lasting: self.lasting,
             order,
-            sequence: 0,
+            sequence,
         }
     }
 }
