@@ -20,7 +20,7 @@ use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
 use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
-use crate::input::feed::{Block, Region, StreamChunk, StreamFeed};
+use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, RegionEnd, read_region};
 use desk::{Desk, Task};
@@ -232,11 +232,11 @@ impl<Q: Question> Run<'_, '_, Q> {
         let last = chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source);
         lock(&self.desk).put_back(ticket.source, feed, last);
         self.wake.notify_all();
-        self.progress.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         let mut carry = Carry::default();
-        if let Some(StreamChunk { offset, end, carry: start }) = chunk {
-            carry = start;
-            self.parse(ticket, Region { bytes: &buffer, end, offset }, &mut carry, bench);
+        if let Some(chunk) = chunk {
+            carry = chunk.carry;
+            self.progress.bytes.fetch_add(chunk.length as u64, Ordering::Relaxed);
+            self.parse(ticket, chunk.region(&buffer), &mut carry, bench);
         }
         bench.buffer = buffer;
         let mut finished = self.close(bench, carry);
