@@ -22,8 +22,8 @@ use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::source::{Discovery, Source};
-use crate::parse::records::{Carry, RegionEnd, read_region};
-use desk::{Desk, Task};
+use crate::parse::records::{Carry, read_region};
+use desk::{Desk, Piece, Task};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer};
 
@@ -85,7 +85,7 @@ pub fn scan<Q: Question>(
         options,
         question,
         progress,
-        desk: Mutex::new(Desk::new(inputs.sources.len())),
+        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads)),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
         merger: Mutex::new(Merger::new(question, &infos, options.unit, &mail, emit)),
@@ -172,8 +172,9 @@ impl<Q: Question> Run<'_, '_, Q> {
             state: ChunkState::default(),
             owner,
         };
-        while let Some(task) = self.next_task() {
-            self.run_task(task, &mut bench);
+        let mut next = None;
+        while let Some(task) = next.take().or_else(|| self.next_task()) {
+            next = self.run_task(task, &mut bench);
             self.mail[owner.0 as usize].open(self.question, &mut bench.partial);
         }
         bench.partial
@@ -196,10 +197,12 @@ impl<Q: Question> Run<'_, '_, Q> {
         }
     }
 
-    fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) {
+    /// Does a piece of work and tells what the same thread shall do next, if that is certain.
+    fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) -> Option<Task> {
         match task {
             Task::Block(ticket, block, last) => self.run_block(ticket, &block, last, bench),
-            Task::Stream(ticket, feed) => self.run_stream(ticket, feed, bench),
+            Task::Stream(ticket, feed, buffer) => return self.read_stream(ticket, feed, buffer),
+            Task::Piece(piece) => self.run_piece(piece, bench),
             Task::Empty(ticket) => self.shelve(ticket, Finished::nothing(bench.owner)),
             Task::Broken(ticket, reason) => {
                 let mut finished = Finished::nothing(bench.owner);
@@ -208,6 +211,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                 self.shelve(ticket, finished);
             }
         }
+        None
     }
 
     fn run_block(&self, ticket: Ticket, block: &Block, last: bool, bench: &mut Bench<Q::Partial>) {
@@ -224,25 +228,28 @@ impl<Q: Question> Run<'_, '_, Q> {
         self.shelve(ticket, finished);
     }
 
-    /// Reads a chunk of a stream, puts the stream back for the next thread, and parses.
-    fn run_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, bench: &mut Bench<Q::Partial>) {
-        let mut buffer = std::mem::take(&mut bench.buffer);
-        let chunk = feed.next(&mut buffer, self.options.chunk);
-        let (packing, failure) = (feed.packing, feed.failure.clone());
-        let last = chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source);
-        lock(&self.desk).put_back(ticket.source, feed, last);
+    /// Reads a piece of a stream and puts the stream back, so that another thread may read on.
+    fn read_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, buffer: Vec<u8>) -> Option<Task> {
+        let piece = Piece::read(ticket, &mut feed, buffer, self.options.chunk);
+        let next = lock(&self.desk).put_back(feed, piece);
         self.wake.notify_all();
+        if self.stop.load(Ordering::Relaxed) { None } else { Some(next) }
+    }
+
+    /// Parses a piece of a stream.
+    fn run_piece(&self, piece: Piece, bench: &mut Bench<Q::Partial>) {
+        let (ticket, last) = (piece.ticket, piece.is_last());
         let mut carry = Carry::default();
-        if let Some(chunk) = chunk {
+        if let Some(chunk) = piece.chunk {
             carry = chunk.carry;
             self.progress.bytes.fetch_add(chunk.length as u64, Ordering::Relaxed);
-            self.parse(ticket, chunk.region(&buffer), &mut carry, bench);
+            self.parse(ticket, chunk.region(&piece.buffer), &mut carry, bench);
         }
-        bench.buffer = buffer;
+        lock(&self.desk).recycle(piece.buffer);
         let mut finished = self.close(bench, carry);
-        finished.unreadable = failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
-        finished.evidence.failures.extend(failure.filter(|_| last));
-        finished.packing = packing;
+        finished.unreadable = piece.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
+        finished.evidence.failures.extend(piece.failure.filter(|_| last));
+        finished.packing = piece.packing;
         finished.last = last;
         self.shelve(ticket, finished);
     }
@@ -278,7 +285,7 @@ impl<Q: Question> Run<'_, '_, Q> {
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
     /// already doing that.
     fn shelve(&self, ticket: Ticket, finished: Finished<Q::Partial>) {
-        lock(&self.desk).shelved += finished.weight;
+        lock(&self.desk).lay(ticket, finished.weight);
         lock(&self.shelf).insert(ticket, finished);
         // The shelf is looked at again after the merger is let go: another thread may have laid
         // down the next chunk in between and found the merger busy.
@@ -310,7 +317,7 @@ impl<Q: Question> Run<'_, '_, Q> {
 
     fn take_due(&self, due: Ticket) -> Option<Finished<Q::Partial>> {
         let finished = lock(&self.shelf).remove(&due)?;
-        lock(&self.desk).shelved -= finished.weight;
+        lock(&self.desk).lift(due, finished.weight);
         Some(finished)
     }
 

@@ -2,12 +2,18 @@
 //!
 //! Work comes in input order where it is free. Sources beyond the first are opened ahead, so that
 //! several compressed files are read at once; how far ahead is bounded by what waits for its turn.
+//!
+//! Of a stream one piece is kept in stock, read but not parsed: whoever comes while another thread
+//! reads takes it and need not wait, and where unpacking takes longer than parsing, one thread
+//! unpacks all the time.
 
 use std::sync::Arc;
 
 use super::Ticket;
-use crate::input::feed::{self, Block, Opened, StreamFeed};
+use crate::input::decompress::Packing;
+use crate::input::feed::{self, Block, Opened, StreamChunk, StreamFeed};
 use crate::input::source::Source;
+use crate::parse::records::RegionEnd;
 
 /// Work to be given out.
 pub(super) struct Desk {
@@ -16,35 +22,59 @@ pub(super) struct Desk {
     front: usize,
     /// The next chunk the merger waits for.
     pub(super) due: Ticket,
-    /// Weight of finished chunks that wait for their turn.
-    pub(super) shelved: usize,
+    /// Weight of finished chunks that wait for their turn, by source.
+    shelved: Vec<usize>,
+    threads: usize,
+    /// Buffers of pieces that were parsed.
+    buffers: Vec<Vec<u8>>,
 }
 
 enum State {
     New,
-    File {
-        file: Arc<std::fs::File>,
-        length: u64,
-        next: u64,
-    },
-    /// Taken out while a thread reads from it.
-    Stream {
-        feed: Option<Box<StreamFeed>>,
-        next: u64,
-    },
+    File { file: Arc<std::fs::File>, length: u64, next: u64 },
+    Stream(Reel),
     Done,
 }
 
-/// Finished chunks that wait for their turn may weigh this much before threads pause.
-const SHELF_LIMIT: usize = 24 << 20;
+/// A stream, and how far it was given out.
+struct Reel {
+    /// Taken out while a thread reads from it, and for good when it has ended.
+    feed: Option<Box<StreamFeed>>,
+    ended: bool,
+    next: u64,
+    stock: Option<Piece>,
+}
+
+/// What was read of a stream, to be parsed.
+pub(super) struct Piece {
+    pub(super) ticket: Ticket,
+    pub(super) chunk: Option<StreamChunk>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) packing: Packing,
+    /// Why reading ended early, in words.
+    pub(super) failure: Option<String>,
+}
+
+/// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
+const SHELF_LIMIT: usize = 3 << 20;
+
+/// When its stream is this many chunks ahead, a piece in stock is parsed in any case: all that is
+/// parsed of what stands behind it waits on the shelf.
+const STOCK_LAG: u64 = 8;
 
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
 
 impl Desk {
-    pub(super) fn new(sources: usize) -> Self {
-        let states = (0..sources).map(|_| State::New).collect();
-        Desk { states, front: 0, due: Ticket { source: 0, chunk: 0 }, shelved: 0 }
+    pub(super) fn new(sources: usize, threads: usize) -> Self {
+        Desk {
+            states: (0..sources).map(|_| State::New).collect(),
+            front: 0,
+            due: Ticket { source: 0, chunk: 0 },
+            shelved: vec![0; sources],
+            threads,
+            buffers: Vec::new(),
+        }
     }
 
     /// Whether nothing is left to give out.
@@ -55,19 +85,56 @@ impl Desk {
         self.front >= self.states.len()
     }
 
-    /// Puts a stream back for the next thread, or closes its source.
-    pub(super) fn put_back(&mut self, source: usize, feed: Box<StreamFeed>, last: bool) {
-        match &mut self.states[source] {
-            State::Stream { feed: place, .. } if !last => *place = Some(feed),
-            state => *state = State::Done,
+    /// A finished chunk of that weight waits for its turn.
+    pub(super) fn lay(&mut self, ticket: Ticket, weight: usize) {
+        self.shelved[ticket.source] += weight;
+    }
+
+    /// Its turn has come.
+    pub(super) fn lift(&mut self, ticket: Ticket, weight: usize) {
+        self.shelved[ticket.source] -= weight;
+    }
+
+    /// Whether so much waits for its turn that nothing of this source may be added. The source that
+    /// is due is not charged with what was read ahead of others: it would be left to one thread
+    /// until it ends.
+    fn is_full(&self, source: usize) -> bool {
+        let due = self.due.source;
+        let charged = if source == due { due..due + 1 } else { 0..self.shelved.len() };
+        self.shelved.get(charged).is_some_and(|waiting| waiting.iter().sum::<usize>() > SHELF_LIMIT * self.threads)
+    }
+
+    /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
+    /// the stream comes back to be read on; else it comes back itself, to be parsed.
+    pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, piece: Piece) -> Task {
+        let source = piece.ticket.source;
+        let stocks = self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
+        let State::Stream(reel) = &mut self.states[source] else { return Task::Piece(piece) };
+        if piece.is_last() {
+            reel.ended = true;
+            if reel.stock.is_none() {
+                self.states[source] = State::Done;
+            }
+            return Task::Piece(piece);
         }
+        if reel.stock.is_some() || !stocks {
+            reel.feed = Some(feed);
+            return Task::Piece(piece);
+        }
+        reel.stock = Some(piece);
+        Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default())
+    }
+
+    /// Takes back the buffer of a piece that was parsed.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        self.buffers.push(buffer);
     }
 
     /// The next piece of work that is free, in input order.
     pub(super) fn take(&mut self, sources: &[Source], size: usize) -> Option<Task> {
-        let full = self.shelved > SHELF_LIMIT;
         let end = sources.len().min(self.front + OPEN_SOURCES);
         for source in self.front..end {
+            let full = self.is_full(source);
             if let Some(task) = self.take_from(sources, source, size, full) {
                 return Some(task);
             }
@@ -97,13 +164,19 @@ impl Desk {
                 }
                 Some(Task::Block(ticket, block, last))
             }
-            State::Stream { feed, next } if allowed(*next) => {
-                let feed = feed.take()?;
-                let ticket = Ticket { source, chunk: *next };
-                *next += 1;
-                Some(Task::Stream(ticket, feed))
+            State::Stream(reel) => {
+                let in_stock = reel.stock.as_ref().is_some_and(|piece| allowed(piece.ticket.chunk));
+                if in_stock && (full || reel.feed.is_none() || reel.has_old_stock()) {
+                    let piece = reel.stock.take()?;
+                    if reel.ended {
+                        self.states[source] = State::Done;
+                    }
+                    return Some(Task::Piece(piece));
+                }
+                let feed = if allowed(reel.next) { reel.feed.take()? } else { return None };
+                Some(Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default()))
             }
-            State::Stream { .. } | State::Done | State::New => None,
+            State::Done | State::New => None,
         }
     }
 
@@ -119,7 +192,7 @@ impl Desk {
                 self.take_from(sources, source, size, false)
             }
             Ok(Opened::Stream(feed)) => {
-                self.states[source] = State::Stream { feed: Some(feed), next: 0 };
+                self.states[source] = State::Stream(Reel { feed: Some(feed), ended: false, next: 0, stock: None });
                 self.take_from(sources, source, size, false)
             }
             Err(reason) => {
@@ -130,10 +203,38 @@ impl Desk {
     }
 }
 
+impl Reel {
+    const fn next_ticket(&mut self, source: usize) -> Ticket {
+        let ticket = Ticket { source, chunk: self.next };
+        self.next += 1;
+        ticket
+    }
+
+    fn has_old_stock(&self) -> bool {
+        self.stock.as_ref().is_some_and(|piece| self.next > piece.ticket.chunk + STOCK_LAG)
+    }
+}
+
+impl Piece {
+    /// Reads the next piece of a stream.
+    pub(super) fn read(ticket: Ticket, feed: &mut StreamFeed, mut buffer: Vec<u8>, size: usize) -> Self {
+        let chunk = feed.next(&mut buffer, size);
+        Piece { ticket, chunk, buffer, packing: feed.packing, failure: feed.failure.clone() }
+    }
+
+    /// Whether nothing of the stream stands behind it.
+    pub(super) fn is_last(&self) -> bool {
+        self.chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source)
+    }
+}
+
 /// A piece of work.
 pub(super) enum Task {
     Block(Ticket, Block, bool),
-    Stream(Ticket, Box<StreamFeed>),
+    /// A stream to be read into a buffer.
+    Stream(Ticket, Box<StreamFeed>, Vec<u8>),
+    /// What was read of a stream, to be parsed.
+    Piece(Piece),
     /// The source cannot be opened: reason.
     Broken(Ticket, String),
     /// A file without a byte.
