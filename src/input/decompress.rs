@@ -5,7 +5,7 @@
 
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use super::gzip::Members;
 
 /// How an input was packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,7 +100,7 @@ fn peek(mut stream: Stream) -> io::Result<(Vec<u8>, Peeked)> {
 fn unpack(packing: Packing, stream: Peeked) -> io::Result<Stream> {
     Ok(match packing {
         Packing::Plain => Box::new(stream),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(GZIP_STEP, stream))),
+        Packing::Gzip => Box::new(Members::new(BufReader::with_capacity(GZIP_STEP, stream))),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(stream)?),
         Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(stream)),
         Packing::Xz => Box::new(lzma_rust2::XzReader::new(stream, true)),

@@ -6,5 +6,6 @@
 
 pub mod decompress;
 pub mod feed;
+mod gzip;
 pub mod rotation;
 pub mod source;
