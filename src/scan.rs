@@ -15,6 +15,7 @@ use bumpalo::Bump;
 mod desk;
 mod merger;
 mod observer;
+mod reel;
 
 use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
 use crate::aggregate::requests::{Journal, Owner};
@@ -23,9 +24,10 @@ use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, read_region};
-use desk::{Desk, Piece, Task};
+use desk::{Desk, Task};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer};
+use reel::Batch;
 
 /// What one row of the answer stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -202,7 +204,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         match task {
             Task::Block(ticket, block, last) => self.run_block(ticket, &block, last, bench),
             Task::Stream(ticket, feed, buffer) => return self.read_stream(ticket, feed, buffer),
-            Task::Piece(piece) => self.run_piece(piece, bench),
+            Task::Parse(batch) => self.run_batch(batch, bench),
             Task::Empty(ticket) => self.shelve(ticket, Finished::nothing(bench.owner)),
             Task::Broken(ticket, reason) => {
                 let mut finished = Finished::nothing(bench.owner);
@@ -228,28 +230,28 @@ impl<Q: Question> Run<'_, '_, Q> {
         self.shelve(ticket, finished);
     }
 
-    /// Reads a piece of a stream and puts the stream back, so that another thread may read on.
+    /// Reads a batch of a stream and puts the stream back, so that another thread may read on.
     fn read_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, buffer: Vec<u8>) -> Option<Task> {
-        let piece = Piece::read(ticket, &mut feed, buffer, self.options.chunk);
-        let next = lock(&self.desk).put_back(feed, piece);
+        let batch = Batch::read(ticket, &mut feed, buffer, self.options.chunk);
+        let next = lock(&self.desk).put_back(feed, batch);
         self.wake.notify_all();
         if self.stop.load(Ordering::Relaxed) { None } else { Some(next) }
     }
 
-    /// Parses a piece of a stream.
-    fn run_piece(&self, piece: Piece, bench: &mut Bench<Q::Partial>) {
-        let (ticket, last) = (piece.ticket, piece.is_last());
+    /// Parses a batch of a stream.
+    fn run_batch(&self, batch: Batch, bench: &mut Bench<Q::Partial>) {
+        let (ticket, last) = (batch.ticket, batch.is_last());
         let mut carry = Carry::default();
-        if let Some(chunk) = piece.chunk {
+        if let Some(chunk) = batch.chunk {
             carry = chunk.carry;
             self.progress.bytes.fetch_add(chunk.length as u64, Ordering::Relaxed);
-            self.parse(ticket, chunk.region(&piece.buffer), &mut carry, bench);
+            self.parse(ticket, chunk.region(&batch.buffer), &mut carry, bench);
         }
-        lock(&self.desk).recycle(piece.buffer);
+        lock(&self.desk).recycle(batch.buffer);
         let mut finished = self.close(bench, carry);
-        finished.unreadable = piece.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
-        finished.evidence.failures.extend(piece.failure.filter(|_| last));
-        finished.packing = piece.packing;
+        finished.unreadable = batch.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
+        finished.evidence.failures.extend(batch.failure.filter(|_| last));
+        finished.packing = batch.packing;
         finished.last = last;
         self.shelve(ticket, finished);
     }

@@ -2,18 +2,13 @@
 //!
 //! Work comes in input order where it is free. Sources beyond the first are opened ahead, so that
 //! several compressed files are read at once; how far ahead is bounded by what waits for its turn.
-//!
-//! Of a stream one piece is kept in stock, read but not parsed: whoever comes while another thread
-//! reads takes it and need not wait, and where unpacking takes longer than parsing, one thread
-//! unpacks all the time.
 
 use std::sync::Arc;
 
 use super::Ticket;
-use crate::input::decompress::Packing;
-use crate::input::feed::{self, Block, Opened, StreamChunk, StreamFeed};
+use super::reel::{Batch, Reel};
+use crate::input::feed::{self, Block, Opened, StreamFeed};
 use crate::input::source::Source;
-use crate::parse::records::RegionEnd;
 
 /// Work to be given out.
 pub(super) struct Desk {
@@ -25,7 +20,7 @@ pub(super) struct Desk {
     /// Weight of finished chunks that wait for their turn, by source.
     shelved: Vec<usize>,
     threads: usize,
-    /// Buffers of pieces that were parsed.
+    /// Buffers of batches that were parsed.
     buffers: Vec<Vec<u8>>,
 }
 
@@ -36,31 +31,8 @@ enum State {
     Done,
 }
 
-/// A stream, and how far it was given out.
-struct Reel {
-    /// Taken out while a thread reads from it, and for good when it has ended.
-    feed: Option<Box<StreamFeed>>,
-    ended: bool,
-    next: u64,
-    stock: Option<Piece>,
-}
-
-/// What was read of a stream, to be parsed.
-pub(super) struct Piece {
-    pub(super) ticket: Ticket,
-    pub(super) chunk: Option<StreamChunk>,
-    pub(super) buffer: Vec<u8>,
-    pub(super) packing: Packing,
-    /// Why reading ended early, in words.
-    pub(super) failure: Option<String>,
-}
-
 /// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
 const SHELF_LIMIT: usize = 3 << 20;
-
-/// When its stream is this many chunks ahead, a piece in stock is parsed in any case: all that is
-/// parsed of what stands behind it waits on the shelf.
-const STOCK_LAG: u64 = 8;
 
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
@@ -106,26 +78,26 @@ impl Desk {
 
     /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
     /// the stream comes back to be read on; else it comes back itself, to be parsed.
-    pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, piece: Piece) -> Task {
-        let source = piece.ticket.source;
+    pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, batch: Batch) -> Task {
+        let source = batch.ticket.source;
         let stocks = self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
-        let State::Stream(reel) = &mut self.states[source] else { return Task::Piece(piece) };
-        if piece.is_last() {
+        let State::Stream(reel) = &mut self.states[source] else { return Task::Parse(batch) };
+        if batch.is_last() {
             reel.ended = true;
             if reel.stock.is_none() {
                 self.states[source] = State::Done;
             }
-            return Task::Piece(piece);
+            return Task::Parse(batch);
         }
         if reel.stock.is_some() || !stocks {
             reel.feed = Some(feed);
-            return Task::Piece(piece);
+            return Task::Parse(batch);
         }
-        reel.stock = Some(piece);
+        reel.stock = Some(batch);
         Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default())
     }
 
-    /// Takes back the buffer of a piece that was parsed.
+    /// Takes back the buffer of a batch that was parsed.
     pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
         self.buffers.push(buffer);
     }
@@ -165,13 +137,11 @@ impl Desk {
                 Some(Task::Block(ticket, block, last))
             }
             State::Stream(reel) => {
-                let in_stock = reel.stock.as_ref().is_some_and(|piece| allowed(piece.ticket.chunk));
-                if in_stock && (full || reel.feed.is_none() || reel.has_old_stock()) {
-                    let piece = reel.stock.take()?;
+                if let Some(batch) = reel.take_stock(full, allowed) {
                     if reel.ended {
                         self.states[source] = State::Done;
                     }
-                    return Some(Task::Piece(piece));
+                    return Some(Task::Parse(batch));
                 }
                 let feed = if allowed(reel.next) { reel.feed.take()? } else { return None };
                 Some(Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default()))
@@ -192,7 +162,7 @@ impl Desk {
                 self.take_from(sources, source, size, false)
             }
             Ok(Opened::Stream(feed)) => {
-                self.states[source] = State::Stream(Reel { feed: Some(feed), ended: false, next: 0, stock: None });
+                self.states[source] = State::Stream(Reel::new(feed));
                 self.take_from(sources, source, size, false)
             }
             Err(reason) => {
@@ -203,38 +173,13 @@ impl Desk {
     }
 }
 
-impl Reel {
-    const fn next_ticket(&mut self, source: usize) -> Ticket {
-        let ticket = Ticket { source, chunk: self.next };
-        self.next += 1;
-        ticket
-    }
-
-    fn has_old_stock(&self) -> bool {
-        self.stock.as_ref().is_some_and(|piece| self.next > piece.ticket.chunk + STOCK_LAG)
-    }
-}
-
-impl Piece {
-    /// Reads the next piece of a stream.
-    pub(super) fn read(ticket: Ticket, feed: &mut StreamFeed, mut buffer: Vec<u8>, size: usize) -> Self {
-        let chunk = feed.next(&mut buffer, size);
-        Piece { ticket, chunk, buffer, packing: feed.packing, failure: feed.failure.clone() }
-    }
-
-    /// Whether nothing of the stream stands behind it.
-    pub(super) fn is_last(&self) -> bool {
-        self.chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source)
-    }
-}
-
 /// A piece of work.
 pub(super) enum Task {
     Block(Ticket, Block, bool),
     /// A stream to be read into a buffer.
     Stream(Ticket, Box<StreamFeed>, Vec<u8>),
     /// What was read of a stream, to be parsed.
-    Piece(Piece),
+    Parse(Batch),
     /// The source cannot be opened: reason.
     Broken(Ticket, String),
     /// A file without a byte.
