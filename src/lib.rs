@@ -23,4 +23,5 @@ pub mod render;
 pub mod scan;
 pub mod cli;
 pub mod exit;
+mod hash;
 pub mod run;

@@ -381,12 +381,13 @@ fn time_of(values: &[Option<Vec<u8>>]) -> Option<i64> {
     std::str::from_utf8(values.first()?.as_deref()?).ok()?.parse().ok()
 }
 
-fn json_line(document: &serde_json::Value, terminal: bool, out: &mut Vec<u8>) {
-    let text = document.to_string();
+#[expect(clippy::expect_used, reason = "documents have text for keys, and a list of bytes takes whatever is written")]
+fn json_line(document: &impl serde::Serialize, terminal: bool, out: &mut Vec<u8>) {
     if terminal {
-        crate::render::sanitize::json_for_terminal(text.as_bytes(), out);
+        let text = serde_json::to_vec(document).expect("a document is always JSON");
+        crate::render::sanitize::json_for_terminal(&text, out);
     } else {
-        out.extend_from_slice(text.as_bytes());
+        serde_json::to_writer(&mut *out, document).expect("a document is always JSON");
     }
     out.push(b'\n');
 }

@@ -4,11 +4,15 @@
 //! finds, and then lays the chunk's evidence and journal on the shelf. Whoever finds the next chunk
 //! in order on the shelf absorbs it; nobody waits for a turn. Nothing but the order of the input
 //! decides the answer. Only this module knows about threads.
+//!
+//! Where a time window is wanted, only the parts of files are read that hold it ([`seek`](crate::input::seek)), and what
+//! else the requests in it need: their ends, and for what is counted of them their beginnings.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bumpalo::Bump;
 
@@ -16,18 +20,23 @@ mod desk;
 mod merger;
 mod observer;
 mod reel;
+mod skim;
+mod sought;
 
 use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
 use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
+use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
-use crate::parse::records::{Carry, read_region};
-use desk::{Desk, Task};
+use crate::parse::records::{Carry, RegionEnd, read_region};
+use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer};
 use reel::Batch;
+use skim::{Piece, Skim};
+use sought::{Early, Sought};
 
 /// What one row of the answer stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +56,9 @@ pub struct Options {
     pub chunk: usize,
     /// What one row stands for.
     pub unit: Unit,
+    /// Look for the time window that the question is about by steps of at least so many bytes, and
+    /// leave out what lies outside it. None reads everything.
+    pub seek: Option<u64>,
 }
 
 /// Bytes per chunk unless told otherwise: large enough that a chunk's overhead vanishes, small
@@ -77,6 +89,24 @@ pub fn scan<Q: Question>(
     progress: &Progress,
     emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
 ) -> Outcome<Q::Partial> {
+    let sought = sought::sought(inputs, options, question);
+    let (outcome, early) = scan_part(inputs, options, question, progress, emit, sought.as_ref());
+    match sought.and_then(|sought| sought.further_back(early, &outcome.account)) {
+        Some(sought) => scan_part(inputs, options, question, progress, emit, Some(&sought)).0,
+        None => outcome,
+    }
+}
+
+/// Scans what is sought of the inputs; also gives the requests in the answer of which earlier stages
+/// may be missing, where that matters.
+fn scan_part<Q: Question>(
+    inputs: &Discovery,
+    options: &Options,
+    question: &Q,
+    progress: &Progress,
+    emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
+    sought: Option<&Sought>,
+) -> (Outcome<Q::Partial>, Vec<Early>) {
     let infos: Vec<SourceInfo> =
         inputs.sources.iter().map(|s| SourceInfo { name: s.name.clone(), host: s.host.clone() }).collect();
     let mail: Vec<Mailbox> = (0..options.threads.max(1)).map(|_| Mailbox::default()).collect();
@@ -87,10 +117,11 @@ pub fn scan<Q: Question>(
         options,
         question,
         progress,
-        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads)),
+        sought: sought.filter(|_| sought::counts_requests::<Q>(options)),
+        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned())),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
-        merger: Mutex::new(Merger::new(question, &infos, options.unit, &mail, emit)),
+        merger: Mutex::new(Merger::new(question, &infos, options.unit, sought, &mail, emit)),
         stop: AtomicBool::new(false),
     };
     let partials = match rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build() {
@@ -99,14 +130,14 @@ pub fn scan<Q: Question>(
         _ => run.work(1),
     };
     let merger = run.merger.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut outcome = merger.finish(partials);
+    let (mut outcome, early) = merger.finish(partials);
     for (name, reason) in &inputs.unreadable {
         outcome.account.sources.push(unreadable(name, reason));
     }
     for (source, account) in inputs.sources.iter().zip(&mut outcome.account.sources) {
         account.evidence.close(source.live && account.compression.is_none());
     }
-    outcome
+    (outcome, early)
 }
 
 fn unreadable(name: &str, reason: &str) -> SourceAccount {
@@ -119,6 +150,8 @@ struct Run<'r, 'e, Q: Question> {
     infos: &'r [SourceInfo],
     options: &'r Options,
     question: &'r Q,
+    /// What is sought, where requests that arrived before it matter.
+    sought: Option<&'r Sought>,
     progress: &'r Progress,
     desk: Mutex<Desk>,
     wake: Condvar,
@@ -145,6 +178,14 @@ struct Finished<P> {
     packing: Packing,
     unreadable: bool,
     weight: usize,
+    /// Whether the merger must say if the source is read on.
+    pause: bool,
+    /// With the first chunk of a file that is not read whole, its length and the part read.
+    found: Option<(u64, Stretch)>,
+    /// That file.
+    file: Option<Arc<File>>,
+    /// Requests that were kept and arrived before what is read.
+    early: Vec<Early>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -202,7 +243,14 @@ impl<Q: Question> Run<'_, '_, Q> {
     /// Does a piece of work and tells what the same thread shall do next, if that is certain.
     fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) -> Option<Task> {
         match task {
-            Task::Block(ticket, block, last) => self.run_block(ticket, &block, last, bench),
+            Task::Block(ticket, work) => {
+                let mut finished = self.run_block(ticket, &work.block, work.skim.as_deref(), bench);
+                finished.last = work.behind == Behind::End;
+                finished.pause = work.behind == Behind::Pause;
+                finished.file = work.found.map(|_| work.block.file);
+                finished.found = work.found;
+                self.shelve(ticket, finished);
+            }
             Task::Stream(ticket, feed, buffer) => return self.read_stream(ticket, feed, buffer),
             Task::Parse(batch) => self.run_batch(batch, bench),
             Task::Empty(ticket) => self.shelve(ticket, Finished::nothing(bench.owner)),
@@ -216,18 +264,29 @@ impl<Q: Question> Run<'_, '_, Q> {
         None
     }
 
-    fn run_block(&self, ticket: Ticket, block: &Block, last: bool, bench: &mut Bench<Q::Partial>) {
+    fn run_block(
+        &self,
+        ticket: Ticket,
+        block: &Block,
+        skim: Option<&Skim>,
+        bench: &mut Bench<Q::Partial>,
+    ) -> Finished<Q::Partial> {
         let mut buffer = std::mem::take(&mut bench.buffer);
         let mut carry = Carry::default();
-        let result = block.read(&mut buffer, |region| self.parse(ticket, region, &mut carry, bench));
+        let result = block.read(&mut buffer, |region| {
+            let pieces = skim.filter(|_| region.end != RegionEnd::More).and_then(|skim| skim.pieces(region.bytes));
+            match pieces {
+                Some(pieces) => self.parse_pieces(ticket, region, &pieces, &mut carry, bench),
+                None => self.parse(ticket, region, &mut carry, bench),
+            }
+        });
         bench.buffer = buffer;
         self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
         let mut finished = self.close(bench, carry);
         if let Err(error) = result {
             finished.evidence.failures.push(crate::input::source::plain_reason(&error));
         }
-        finished.last = last;
-        self.shelve(ticket, finished);
+        finished
     }
 
     /// Reads a batch of a stream and puts the stream back, so that another thread may read on.
@@ -256,6 +315,36 @@ impl<Q: Question> Run<'_, '_, Q> {
         self.shelve(ticket, finished);
     }
 
+    /// Parses the lines of a region that matter, and notes that there were others.
+    fn parse_pieces(
+        &self,
+        ticket: Ticket,
+        region: Region<'_>,
+        pieces: &[Piece],
+        carry: &mut Carry,
+        bench: &mut Bench<Q::Partial>,
+    ) -> usize {
+        let feeds = |bytes| memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let mut at = 0;
+        for piece in pieces {
+            match piece {
+                Piece::Passed(found) => {
+                    let position = Position { source: ticket.source as u32, offset: region.offset + *found as u64 };
+                    bench.state.journal.pass(position);
+                }
+                Piece::Line(line) => {
+                    carry.lines += feeds(&region.bytes[at..line.start]);
+                    let bytes = &region.bytes[line.clone()];
+                    let offset = region.offset + line.start as u64;
+                    self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, carry, bench);
+                    at = line.end;
+                }
+            }
+        }
+        carry.lines += feeds(&region.bytes[at..]);
+        region.bytes.len()
+    }
+
     fn parse(&self, ticket: Ticket, region: Region<'_>, carry: &mut Carry, bench: &mut Bench<Q::Partial>) -> usize {
         bench.arena.reset();
         let mut observer = Observer {
@@ -267,6 +356,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             region: region.bytes,
             offset: region.offset,
             unit: self.options.unit,
+            since: self.sought.and_then(|sought| sought.seek.since),
             arena: &bench.arena,
         };
         let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
@@ -278,10 +368,11 @@ impl<Q: Question> Run<'_, '_, Q> {
     fn close(&self, bench: &mut Bench<Q::Partial>, carry: Carry) -> Finished<Q::Partial> {
         let mut evidence = std::mem::take(&mut bench.state.evidence);
         evidence.lines = carry.lines;
+        let early = std::mem::take(&mut bench.state.early);
         let journal = bench.state.journal.hand_on();
         let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut bench.partial, self.question.empty()));
         let weight = journal.weight() + partial.as_ref().map_or(0, |partial| self.question.weight(partial));
-        Finished { evidence, journal, partial, weight, ..Finished::nothing(bench.owner) }
+        Finished { evidence, journal, partial, weight, early, ..Finished::nothing(bench.owner) }
     }
 
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
@@ -297,8 +388,13 @@ impl<Q: Question> Run<'_, '_, Q> {
                 return;
             }
             while let Some(finished) = self.take_due(merger.due) {
+                let (source, pause) = (merger.due.source, finished.pause);
                 if merger.absorb(finished).is_break() {
                     return self.stop();
+                }
+                if pause {
+                    let Some(more) = merger.read_on() else { return self.stop() };
+                    lock(&self.desk).resume(source, more, self.options.chunk);
                 }
                 lock(&self.desk).due = merger.due;
                 self.wake.notify_all();
@@ -349,6 +445,10 @@ impl<P> Finished<P> {
             packing: Packing::Plain,
             unreadable: false,
             weight: 0,
+            pause: false,
+            found: None,
+            file: None,
+            early: Vec::new(),
         }
     }
 }

@@ -118,7 +118,9 @@ fn laws_hold_for_summary() {
         holds(&question, &events, |partial| {
             let long_running = partial.long_running;
             let (total, groups) = partial.finish();
-            document::summary(&keys, Unit::Request, &total, long_running, &groups, &Account::default()).to_string()
+            let account = Account::default();
+            let document = document::summary(&keys, Unit::Request, &total, long_running, &groups, &account);
+            serde_json::to_string(&document).unwrap()
         });
     }
 }

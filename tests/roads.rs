@@ -59,6 +59,7 @@ fn answers(inputs: &Discovery, how: &Options) -> String {
         inspected += &format!("{file}\n");
     }
     let rows = rows(inputs, how);
+    let groups = serde_json::to_string(&groups).unwrap();
     format!("{groups}\n{overview}\n{inspected}{rows}")
 }
 

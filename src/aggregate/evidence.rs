@@ -131,6 +131,14 @@ impl Evidence {
         self.add(next);
     }
 
+    /// So many line feeds stand before what was read.
+    pub fn shift_lines(&mut self, feeds: u64) {
+        self.lines += feeds;
+        for damage in self.damage.values_mut() {
+            damage.first.line += feeds;
+        }
+    }
+
     /// The next stretch's damage with its places counted from this one's start.
     fn damage_of(&self, next: &Evidence) -> Vec<(Reason, Damage)> {
         let shift = |place: Place| Place { line: place.line + self.lines, ..place };
@@ -199,6 +207,19 @@ pub struct SourceAccount {
     pub unreadable: bool,
     /// `gzip`, `zstd`, `bzip2`, `xz`, or nothing.
     pub compression: Option<&'static str>,
+    /// Of a file in time order of which only a part was read, what was found out about it.
+    pub part: Option<Part>,
+}
+
+/// What is known of a file of which only the part was read that can hold the time window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The file's length.
+    pub length: u64,
+    /// Offset of the first byte that was read.
+    pub start: u64,
+    /// How many places were looked at to prove its order.
+    pub probes: u64,
 }
 
 /// One row of the damage list: a reason with its count and first place.
@@ -243,6 +264,12 @@ impl Account {
         self.sources.iter().map(|source| source.evidence.bytes()).sum()
     }
 
+    /// Bytes that were left out because the order of their file shows that they lie outside the time
+    /// window. Together with [`Account::bytes`] this is the input.
+    pub fn not_read(&self) -> u64 {
+        self.sources.iter().map(SourceAccount::not_read).sum()
+    }
+
     /// All events.
     pub fn events(&self) -> u64 {
         self.sources.iter().map(|source| source.evidence.events).sum()
@@ -275,6 +302,11 @@ impl Account {
 }
 
 impl SourceAccount {
+    /// Bytes that were left out on purpose.
+    pub fn not_read(&self) -> u64 {
+        self.part.map_or(0, |part| part.length.saturating_sub(self.evidence.bytes()))
+    }
+
     /// The damage of this source by reason, failures of reading included.
     pub fn damage(&self) -> Vec<DamageRow> {
         let place = |place: Place| format!("{}:{}:{}", self.name, place.line + 1, place.byte + 1);

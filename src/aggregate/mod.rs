@@ -15,6 +15,7 @@ pub mod summary;
 pub mod time_buckets;
 
 use crate::event::{Event, Timestamp};
+use crate::query::Filter;
 
 /// Where a record begins: which source, and the offset of its first byte in the decompressed source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -100,6 +101,11 @@ pub trait Question: Sync {
 
     /// An empty partial: neutral in [`Question::merge`].
     fn empty(&self) -> Self::Partial;
+
+    /// Which requests it is about; none is all of them. What [`Question::observe`] keeps, this matches.
+    fn filter(&self) -> Option<&Filter> {
+        None
+    }
 
     /// Takes a request into the partial if it matches.
     fn observe(&self, partial: &mut Self::Partial, seen: &Seen<'_, '_>) -> Slot;

@@ -102,6 +102,10 @@ impl Question for Overview {
         OverviewPartial::default()
     }
 
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
     fn observe(&self, partial: &mut OverviewPartial, seen: &Seen<'_, '_>) -> Slot {
         if !self.filter.matches(seen.event) {
             return Slot::NONE;

@@ -17,15 +17,15 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Amendment, Position, Repeat, Slot};
-use crate::event::{Event, Stage, Text};
+use crate::event::{Event, Stage, Text, unescape_json};
+use crate::hash;
 
 use journal::{Entry, Noted};
 pub use journal::{Journal, Kind, Pending, Response, Stages, Waiting};
 
-/// A request's identity, hashed. Stable across runs and machines.
+/// A request's identity, hashed. Good for one run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Identity(u64);
 
@@ -34,37 +34,33 @@ const TWO_LINE: u64 = 0x0061_7564_6974_7132;
 
 impl Identity {
     /// Of a JSON or one-line event; none without an audit id, which nothing can be joined to.
+    /// `scratch` is for resolving escapes, and holds nothing worth keeping.
     #[inline]
-    pub fn of(event: &Event<'_>) -> Option<Self> {
-        let id = text_hash(event.audit_id?);
+    pub fn of(event: &Event<'_>, scratch: &mut Vec<u8>) -> Option<Self> {
+        let mut hash = |text: Option<Text<'_>>| text.map_or(0, |text| text_hash(text, scratch));
+        let id = hash(Some(event.audit_id?));
         // The one-line format has nanoseconds where JSON has microseconds.
         let received = event.request_received.map_or(0, |time| time.0.div_euclid(1000));
         // All stages of a request agree on these. A client that sends one audit id with two requests
         // in the same microsecond must not hide one behind the other.
-        let what = mix(event.request_uri.map_or(0, text_hash), event.verb.map_or(0, text_hash));
-        let who = event.user.username.map_or(0, text_hash);
-        Some(Identity(mix(mix(id, received as u64), mix(what, who))))
+        let (what, how, who) = (hash(event.request_uri), hash(event.verb), hash(event.user.username));
+        Some(Identity(hash::of_hashes([id, received as u64, what, how, who])))
     }
 
     /// Of a two-line half.
     pub fn of_half(id: Text<'_>) -> Self {
-        Identity(mix(text_hash(id), TWO_LINE))
+        Identity(hash::of_hashes([text_hash(id, &mut Vec::new()), TWO_LINE]))
     }
 }
 
 #[inline]
-fn text_hash(text: Text<'_>) -> u64 {
-    if text.is_escaped() { xxh3_64(&text.decode()) } else { xxh3_64(text.raw()) }
-}
-
-/// Two hashes into one. (A seed would not do: the hash of a few bytes merely adds it to them, so that
-/// neighbouring ids and neighbouring times would meet.)
-#[inline]
-fn mix(a: u64, b: u64) -> u64 {
-    let mut both = [0; 16];
-    both[..8].copy_from_slice(&a.to_le_bytes());
-    both[8..].copy_from_slice(&b.to_le_bytes());
-    xxh3_64(&both)
+fn text_hash(text: Text<'_>, scratch: &mut Vec<u8>) -> u64 {
+    if !text.is_escaped() {
+        return hash::of_bytes(text.raw());
+    }
+    scratch.clear();
+    unescape_json(text.raw(), scratch);
+    hash::of_bytes(scratch)
 }
 
 /// Whether no further stage will follow this one.
@@ -313,6 +309,11 @@ impl Requests {
         {
             self.unpaired += 1;
         }
+    }
+
+    /// The requests that have not ended as far as absorbed, in no order that means anything.
+    pub fn open(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.values()
     }
 
     /// The input has ended: reports every request that was never settled, in input order.

@@ -86,6 +86,10 @@ impl Question for Rows<'_> {
         RowsPartial::default()
     }
 
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
     fn observe(&self, partial: &mut RowsPartial, seen: &Seen<'_, '_>) -> Slot {
         if !self.filter.matches(seen.event) {
             return Slot::NONE;

@@ -42,6 +42,15 @@ impl Stats {
         self.times(seen.event);
     }
 
+    /// Adds another count without its codes and latencies.
+    pub fn add_sums(&mut self, other: &Stats) {
+        self.count += other.count;
+        self.events += other.events;
+        self.bytes += other.bytes;
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.into_iter().chain(other.last).max();
+    }
+
     #[inline]
     fn times(&mut self, event: &Event<'_>) {
         if let Some(start) = event.start() {
@@ -73,13 +82,9 @@ impl Stats {
 
     /// Joins two counts.
     pub fn merge(&mut self, other: Stats) {
-        self.count += other.count;
-        self.events += other.events;
-        self.bytes += other.bytes;
+        self.add_sums(&other);
         self.codes.merge(&other.codes);
         self.latency.merge(other.latency);
-        self.first = self.first.into_iter().chain(other.first).min();
-        self.last = self.last.into_iter().chain(other.last).max();
     }
 }
 
@@ -203,9 +208,11 @@ impl Latencies {
         if self.recorded == self.retracted {
             return None;
         }
+        let mut few = self.few.clone();
+        few.sort_unstable();
         let quantile = |parts: u64| match &self.many {
             Some(many) => many.value_at_quantile(parts as f64 / 100.0).min(self.max),
-            None => nearest_rank(&self.few, parts),
+            None => nearest_rank(&few, parts),
         };
         Some(LatencySummary { p50: quantile(50), p90: quantile(90), p99: quantile(99), max: self.max })
     }
@@ -224,9 +231,7 @@ pub struct LatencySummary {
     pub max: u64,
 }
 
-fn nearest_rank(values: &[u64], percent: u64) -> u64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
+fn nearest_rank(sorted: &[u64], percent: u64) -> u64 {
     let rank = (sorted.len() as u64 * percent).div_ceil(100).max(1) as usize;
     sorted.get(rank - 1).copied().unwrap_or(0)
 }

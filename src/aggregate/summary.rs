@@ -1,11 +1,14 @@
 //! Requests grouped by any combination of keys.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use hashbrown::{HashMap, HashTable};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::stats::Stats;
 use super::{Amendment, Question, Seen, Slot};
 use crate::event::{RawJson, Text, Timestamp};
+use crate::hash;
 use crate::query::Filter;
 
 /// What requests can be grouped by.
@@ -117,6 +120,17 @@ impl Key {
         KEYS.iter().find(|&&(_, key)| key == self).map_or("time", |&(name, _)| name)
     }
 
+    /// The key's value for a request; `group` is that of [`Key::Group`].
+    #[inline]
+    fn value_or<'a>(
+        self,
+        group: Option<Text<'a>>,
+        seen: &'a Seen<'_, 'a>,
+        scratch: &'a mut String,
+    ) -> Option<Text<'a>> {
+        if self == Key::Group { group } else { self.value(seen, scratch) }
+    }
+
     /// The key's value for a request; absent is `None`. [`Key::Group`] has many and is not asked here.
     fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
         let event = seen.event;
@@ -131,7 +145,7 @@ impl Key {
             Key::ApiGroup => object.and_then(|o| o.api_group),
             Key::Namespace => object.and_then(|o| o.namespace),
             Key::Name => object.and_then(|o| o.name),
-            Key::Code => event.code().map(|code| written(scratch, code)),
+            Key::Code => event.code().map(|code| written_code(scratch, code)),
             Key::Decision => event.decision(),
             Key::Stage => Some(event.stage.text()),
             Key::Level => event.level,
@@ -146,6 +160,16 @@ impl Key {
             Key::Time(width) | Key::Every(width) => event.time().map(|time| written(scratch, time.floor(width).0)),
         }
     }
+}
+
+/// A status code in digits; those of HTTP have three.
+fn written_code(scratch: &mut String, code: i32) -> Text<'_> {
+    if !(100..1000).contains(&code) {
+        return written(scratch, code);
+    }
+    scratch.clear();
+    scratch.extend([code / 100, code / 10 % 10, code % 10].map(|digit| char::from(b'0' + digit as u8)));
+    Text::plain(scratch.as_bytes())
 }
 
 fn written(scratch: &mut String, value: impl std::fmt::Display) -> Text<'_> {
@@ -171,18 +195,22 @@ fn node_of<'a>(seen: &Seen<'_, 'a>) -> Option<Text<'a>> {
 /// Where a value of a group key stands in its encoding: absent, or so many bytes.
 const ABSENT: u32 = u32::MAX;
 
-/// Groups of requests, found by an encoding of their key values.
+/// Groups of requests, found by their key values.
 #[derive(Debug)]
 pub struct Groups<S> {
     table: HashTable<u32>,
-    groups: Vec<(Box<[u8]>, S)>,
+    /// The key values of each group, encoded.
+    keys: Vec<Box<[u8]>>,
+    /// What is counted about each group.
+    stats: Vec<S>,
     scratch: Vec<u8>,
     text: String,
 }
 
 impl<S> Default for Groups<S> {
     fn default() -> Self {
-        Groups { table: HashTable::new(), groups: Vec::new(), scratch: Vec::new(), text: String::new() }
+        let (table, keys, stats) = (HashTable::new(), Vec::new(), Vec::new());
+        Groups { table, keys, stats, scratch: Vec::new(), text: String::new() }
     }
 }
 
@@ -190,11 +218,38 @@ impl<S: Default> Groups<S> {
     /// The group a request belongs to. `group` stands for [`Key::Group`], which has many values.
     #[inline]
     pub fn find(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
+        match self.find_known(keys, seen, group) {
+            Some(index) => index,
+            None => self.find_encoded(keys, seen, group),
+        }
+    }
+
+    /// The group, if it is there already and no value has escapes: found without copying anything.
+    #[inline]
+    fn find_known(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> Option<u32> {
+        let text = &mut self.text;
+        let mut sum = 0;
+        for &key in keys {
+            let value = key.value_or(group, seen, text);
+            if value.is_some_and(Text::is_escaped) {
+                return None;
+            }
+            sum = hash::fold(sum, hash_of(value.map(Text::raw)));
+        }
+        let same = |&index: &u32| {
+            let mut known = Values(&self.keys[index as usize]);
+            keys.iter().all(|key| known.next() == Some(key.value_or(group, seen, text).map(Text::raw)))
+        };
+        self.table.find(sum, same).copied()
+    }
+
+    /// The group, made if it is not there yet.
+    #[cold]
+    fn find_encoded(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         for &key in keys {
-            let value = if key == Key::Group { group } else { key.value(seen, &mut self.text) };
-            encode(value, &mut scratch);
+            encode(key.value_or(group, seen, &mut self.text), &mut scratch);
         }
         let index = self.index(&scratch);
         self.scratch = scratch;
@@ -202,18 +257,19 @@ impl<S: Default> Groups<S> {
     }
 
     fn index(&mut self, key: &[u8]) -> u32 {
-        let groups = &mut self.groups;
+        let known = &self.keys;
         let found = self.table.entry(
-            xxh3_64(key),
-            |&index| *groups[index as usize].0 == *key,
-            |&index| xxh3_64(&groups[index as usize].0),
+            hash_of_encoded(key),
+            |&index| *known[index as usize] == *key,
+            |&index| hash_of_encoded(&known[index as usize]),
         );
         match found {
             hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                let index = groups.len() as u32;
+                let index = self.stats.len() as u32;
                 entry.insert(index);
-                groups.push((key.into(), S::default()));
+                self.keys.push(key.into());
+                self.stats.push(S::default());
                 index
             }
         }
@@ -222,17 +278,17 @@ impl<S: Default> Groups<S> {
     /// What is counted about a group.
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut S> {
-        self.groups.get_mut(index as usize).map(|(_, stats)| stats)
+        self.stats.get_mut(index as usize)
     }
 
     /// The key values of a group.
     pub fn values(&self, index: u32) -> Vec<Option<Vec<u8>>> {
-        self.groups.get(index as usize).map(|(key, _)| decode(key)).unwrap_or_default()
+        self.keys.get(index as usize).map(|key| decode(key)).unwrap_or_default()
     }
 
     /// Joins two sets of groups.
     pub fn merge(&mut self, other: Groups<S>, join: impl Fn(&mut S, S)) {
-        for (key, stats) in other.groups {
+        for (key, stats) in other.keys.into_iter().zip(other.stats) {
             let index = self.index(&key);
             if let Some(mine) = self.get_mut(index) {
                 join(mine, stats);
@@ -242,7 +298,7 @@ impl<S: Default> Groups<S> {
 
     /// All groups with their key values, in no order that means anything.
     pub fn into_groups(self) -> impl Iterator<Item = (Vec<Option<Vec<u8>>>, S)> {
-        self.groups.into_iter().map(|(key, stats)| (decode(&key), stats))
+        self.keys.into_iter().zip(self.stats).map(|(key, stats)| (decode(&key), stats))
     }
 }
 
@@ -259,20 +315,37 @@ fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
     out[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-fn decode(mut key: &[u8]) -> Vec<Option<Vec<u8>>> {
-    let mut values = Vec::new();
-    while let Some((length, rest)) = key.split_first_chunk() {
+/// The values of an encoded key, one after the other.
+struct Values<'k>(&'k [u8]);
+
+impl<'k> Iterator for Values<'k> {
+    type Item = Option<&'k [u8]>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (length, rest) = self.0.split_first_chunk()?;
         let length = u32::from_le_bytes(*length);
         if length == ABSENT {
-            values.push(None);
-            key = rest;
-        } else {
-            let (value, after) = rest.split_at(length as usize);
-            values.push(Some(value.to_vec()));
-            key = after;
+            self.0 = rest;
+            return Some(None);
         }
+        let (value, rest) = rest.split_at_checked(length as usize)?;
+        self.0 = rest;
+        Some(Some(value))
     }
-    values
+}
+
+fn decode(key: &[u8]) -> Vec<Option<Vec<u8>>> {
+    Values(key).map(|value| value.map(<[u8]>::to_vec)).collect()
+}
+
+#[inline]
+fn hash_of(value: Option<&[u8]>) -> u64 {
+    value.map_or(0, hash::of_bytes)
+}
+
+fn hash_of_encoded(key: &[u8]) -> u64 {
+    Values(key).fold(0, |sum, value| hash::fold(sum, hash_of(value)))
 }
 
 /// A group: its key values, and what was counted.
@@ -289,8 +362,10 @@ pub struct Summary {
 /// A partial answer to [`Summary`].
 #[derive(Default)]
 pub struct SummaryPartial {
-    /// Everything together.
-    pub total: Stats,
+    /// Whether requests can be in several groups.
+    several: bool,
+    /// Everything together, if they can; else it is the sum of the groups.
+    total: Stats,
     groups: Groups<Stats>,
     /// Sets of groups that requests belong to at once, when grouped by user group.
     sets: Vec<Box<[u32]>>,
@@ -300,11 +375,20 @@ pub struct SummaryPartial {
 }
 
 impl SummaryPartial {
-    /// Key values and counts of every group that counts anything, most requests first, then by key.
+    /// Everything together, without codes and latencies; and key values and counts of every group that
+    /// counts anything, most requests first, then by key.
     pub fn finish(self) -> (Stats, Vec<Group>) {
-        let mut groups: Vec<_> = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).collect();
-        groups.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
-        (self.total, groups)
+        let mut total = self.total;
+        if !self.several {
+            self.groups.stats.iter().for_each(|stats| total.add_sums(stats));
+        }
+        let groups = self.groups.into_groups().filter(|(_, stats)| stats.count > 0);
+        // What is counted is large: it is moved once, not while sorting.
+        let mut groups: Vec<Option<Group>> = groups.map(Some).collect();
+        let rank = |group: &Option<Group>| group.as_ref().map(|(key, stats)| (Reverse(stats.count), key.clone()));
+        let mut order: Vec<_> = groups.iter().map(rank).zip(0..).collect();
+        order.sort_unstable();
+        (total, order.into_iter().filter_map(|(_, index)| groups.get_mut(index)?.take()).collect())
     }
 
     fn set(&mut self, members: Vec<u32>) -> Slot {
@@ -357,7 +441,11 @@ impl Question for Summary {
     const IN_ORDER: bool = false;
 
     fn empty(&self) -> SummaryPartial {
-        SummaryPartial::default()
+        SummaryPartial { several: self.keys.contains(&Key::Group), ..SummaryPartial::default() }
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
     }
 
     #[inline]
@@ -366,9 +454,9 @@ impl Question for Summary {
             return Slot::NONE;
         }
         let latency = seen.event.latency_us();
-        partial.total.observe(seen, latency);
         partial.long_running += u64::from(seen.event.is_long_running());
         if self.keys.contains(&Key::Group) {
+            partial.total.observe(seen, latency);
             return self.observe_groups(partial, seen, latency);
         }
         let index = partial.groups.find(&self.keys, seen, None);
@@ -379,7 +467,9 @@ impl Question for Summary {
     }
 
     fn amend(&self, partial: &mut SummaryPartial, slot: Slot, amendment: Amendment) {
-        partial.total.amend(amendment);
+        if self.keys.contains(&Key::Group) {
+            partial.total.amend(amendment);
+        }
         for index in self.members(partial, slot) {
             if let Some(stats) = partial.groups.get_mut(index) {
                 stats.amend(amendment);
@@ -388,7 +478,9 @@ impl Question for Summary {
     }
 
     fn retract(&self, partial: &mut SummaryPartial, slot: Slot, repeat: super::Repeat) {
-        partial.total.retract(repeat);
+        if self.keys.contains(&Key::Group) {
+            partial.total.retract(repeat);
+        }
         partial.long_running -= u64::from(repeat.long_running);
         for index in self.members(partial, slot) {
             if let Some(stats) = partial.groups.get_mut(index) {
@@ -405,10 +497,10 @@ impl Question for Summary {
 }
 
 /// A key value as people and programs read it: a time for the time keys, text for the others.
-pub fn shown_value(key: Key, value: &[u8]) -> String {
+pub fn shown_value(key: Key, value: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(value);
     match key {
-        Key::Time(_) | Key::Every(_) => text.parse().map(|ns| Timestamp(ns).to_rfc3339()).unwrap_or_default(),
-        _ => text.into_owned(),
+        Key::Time(_) | Key::Every(_) => text.parse().map(|ns| Timestamp(ns).to_rfc3339()).unwrap_or_default().into(),
+        _ => text,
     }
 }

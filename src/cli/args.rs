@@ -162,6 +162,9 @@ pub(super) struct CommonArgs {
     /// Bytes per chunk
     #[arg(long, value_name = "BYTES", hide = true)]
     pub(super) chunk_size: Option<usize>,
+    /// Least distance of the places that are looked at to find a time window
+    #[arg(long, value_name = "BYTES", hide = true)]
+    pub(super) seek_step: Option<u64>,
 }
 
 /// The filter flags. A flag given twice or a comma list means OR, different flags mean AND; `!x` negates, `*` and `?`
@@ -226,6 +229,9 @@ pub(super) struct FilterArgs {
     /// The last stretch of the log, counted back from its newest event (files only)
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["since", "until"])]
     pub(super) last: Option<String>,
+    /// Read all of a file even where its order in time shows that a part lies outside --since, --until or --around
+    #[arg(long)]
+    pub(super) no_seek: bool,
     /// Source address or network: 10.0.0.7, 10.0.0.0/8
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     pub(super) source_ip: Vec<String>,

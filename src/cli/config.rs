@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
+use crate::input::seek::STEP;
 use crate::query::suggest::closest;
 use crate::query::{Filter, FilterSpec, check, parse_duration};
 use crate::render::{Path, RowFormat, TimeZoneChoice};
@@ -149,7 +150,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
 }
 
 fn plain(command: Command) -> Config {
-    let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request };
+    let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request, seek: None };
     let output = Output { zone: TimeZoneChoice::Utc, terminal: false, color: false, progress: false, notes: false };
     Config { command, files: Vec::new(), options, output, hints: Vec::new() }
 }
@@ -159,7 +160,7 @@ fn query(args: QueryArgs) -> Result<Config, String> {
     let sort = args.sort_by.as_deref().map(sort).transpose()?;
     // Reversing input order alone would need all of it; by time it means something.
     let sort = sort.or_else(|| args.reverse.then_some(Sort::Time));
-    let unit = unit(&args.filter);
+    let (unit, no_seek) = (unit(&args.filter), args.filter.no_seek);
     let (filter, hints) = filter(args.filter)?;
     let command = Command::Query(QueryConfig {
         filter,
@@ -171,7 +172,7 @@ fn query(args: QueryArgs) -> Result<Config, String> {
         headers: !args.no_headers,
         exit_status: args.exit_status,
     });
-    finish(command, args.input.files, &args.common, unit, hints)
+    finish(command, args.input.files, &args.common, unit, no_seek, hints)
 }
 
 fn summary(args: SummaryArgs) -> Result<Config, String> {
@@ -195,12 +196,12 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
             keys.push(key);
         }
     }
-    let unit = unit(&args.filter);
+    let (unit, no_seek) = (unit(&args.filter), args.filter.no_seek);
     let (filter, hints) = filter(args.filter)?;
     let over_time = args.every.is_some();
     let command =
         Command::Summary(SummaryConfig { filter, keys, over_time, top: args.top, format, headers: !args.no_headers });
-    finish(command, args.input.files, &args.common, unit, hints)
+    finish(command, args.input.files, &args.common, unit, no_seek, hints)
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
@@ -208,7 +209,7 @@ fn inspect(args: InspectArgs) -> Result<Config, String> {
         &args.output,
         &[("table", SummaryFormat::Table), ("json", SummaryFormat::Json), ("csv", SummaryFormat::Csv)],
     )?;
-    finish(Command::Inspect(format), args.input.files, &args.common, Unit::Request, Vec::new())
+    finish(Command::Inspect(format), args.input.files, &args.common, Unit::Request, true, Vec::new())
 }
 
 fn finish(
@@ -216,6 +217,7 @@ fn finish(
     files: Vec<PathBuf>,
     common: &CommonArgs,
     unit: Unit,
+    no_seek: bool,
     hints: Vec<String>,
 ) -> Result<Config, String> {
     if files.is_empty() && std::io::stdin().is_terminal() {
@@ -233,6 +235,7 @@ fn finish(
         threads: common.threads.unwrap_or(processors).min(MOST_THREADS),
         chunk: common.chunk_size.unwrap_or(CHUNK).max(1),
         unit,
+        seek: (!no_seek).then(|| common.seek_step.unwrap_or(STEP)),
     };
     let output = Output {
         zone,

@@ -254,6 +254,12 @@ fn unescape_one<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 }
 
 fn unescape_unicode<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    // Go's way of writing `<`, `>` and `&`, which URIs are full of.
+    if let Some([b'0', b'0', tens @ b'0'..=b'7', ones @ (b'0'..=b'9' | b'a'..=b'f')]) = text.get(2..6) {
+        let ones = if *ones <= b'9' { ones - b'0' } else { ones - b'a' + 10 };
+        out.push((tens - b'0') << 4 | ones);
+        return &text[6..];
+    }
     let Some(first) = hex4(text, 2) else {
         out.push(b'\\');
         return &text[1..];

@@ -1,6 +1,6 @@
 //! Exact times: nanoseconds since 1970 in UTC, read by position where the server's own shape allows it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -111,8 +111,28 @@ impl Timestamp {
     /// `2024-05-01T12:00:00.123456Z`: microseconds, as the API writes them; nanoseconds where the
     /// log had them.
     pub fn to_rfc3339(self) -> String {
-        let format = if self.0.rem_euclid(1000) == 0 { SecondsFormat::Micros } else { SecondsFormat::Nanos };
-        self.to_utc().to_rfc3339_opts(format, true)
+        let (seconds, nanos) = (self.0.div_euclid(SECOND), self.0.rem_euclid(SECOND));
+        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+        let second = seconds.rem_euclid(86_400);
+        let mut text = String::with_capacity(30);
+        let mut number = |value: i64, width: u32, behind: char| {
+            for place in (0..width).rev() {
+                text.push(char::from(b'0' + (value / 10i64.pow(place) % 10) as u8));
+            }
+            text.push(behind);
+        };
+        number(year, 4, '-');
+        number(month, 2, '-');
+        number(day, 2, 'T');
+        number(second / 3600, 2, ':');
+        number(second / 60 % 60, 2, ':');
+        number(second % 60, 2, '.');
+        if nanos % 1000 == 0 {
+            number(nanos / 1000, 6, 'Z')
+        } else {
+            number(nanos, 9, 'Z')
+        }
+        text
     }
 
     /// The start of the period of `width` nanoseconds that holds this moment, counted from the epoch.
@@ -143,6 +163,20 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The Gregorian date of a day counted from 1970-01-01: year, month, day. Source as above.
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
 }
 
 /// The fraction at `at`, if there is one, in nanoseconds (digits beyond the ninth are cut), and
@@ -184,6 +218,8 @@ fn zone(text: &[u8]) -> Option<(i64, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::SecondsFormat;
+
     use super::*;
 
     fn shown(text: &str) -> Option<String> {
@@ -230,6 +266,8 @@ mod tests {
         for step in 0..3000i64 {
             let moment = Timestamp(-2_000_000_000_000_000_000 + step * 2_345_678_901_234_567);
             assert_eq!(Timestamp::parse(moment.to_rfc3339().as_bytes()), Some(moment));
+            let format = if moment.0 % 1000 == 0 { SecondsFormat::Micros } else { SecondsFormat::Nanos };
+            assert_eq!(moment.to_rfc3339(), moment.to_utc().to_rfc3339_opts(format, true));
             let micros = Timestamp(moment.0.div_euclid(1000) * 1000);
             let text = micros.to_rfc3339();
             assert_eq!(Timestamp::parse_micros(text.as_bytes().first_chunk().unwrap()), Some(micros));

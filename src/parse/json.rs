@@ -220,6 +220,19 @@ fn string_end(text: &[u8], start: usize) -> Result<(usize, bool), Fault> {
     }
 }
 
+/// The length of the number or literal that begins at `at`, whatever stands behind it.
+#[inline]
+pub(super) fn scalar_length(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let length = match rest.first()? {
+        b't' => literal(rest, b"true"),
+        b'f' => literal(rest, b"false"),
+        b'n' => literal(rest, b"null"),
+        _ => number(rest),
+    };
+    length.ok()
+}
+
 /// A literal or number that the bytes do not complete.
 struct Cut;
 

@@ -5,8 +5,10 @@
 //! prints nothing: it hands borrowed events and counted problems to a [`records::Visitor`].
 
 pub mod canonical;
+mod container;
 pub mod json;
 pub mod legacy;
 pub mod object;
 mod quote;
 pub mod records;
+mod simd;

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 use memchr::{memchr, memmem};
 
-use super::canonical;
+use super::canonical::Canonical;
 use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
 use super::object::{self, Broken, Object};
@@ -130,9 +130,24 @@ pub fn read_region<'a>(
     arena: &'a Bump,
     visitor: &mut impl Visitor<'a>,
 ) -> usize {
-    let mut reader = Reader { region, end, carry, arena, visitor, origin: 0, counted: (0, 0), physical: None };
+    let mut reader = Reader {
+        region,
+        end,
+        carry,
+        arena,
+        visitor,
+        origin: 0,
+        counted: (0, 0),
+        canonical: Canonical::default(),
+        physical: None,
+    };
     let mut at = 0;
     while at < region.len() {
+        if let Some(next) = reader.canonical_line(at) {
+            reader.carry.lines += 1;
+            at = next;
+            continue;
+        }
         match reader.record(at) {
             Some(next) => {
                 reader.carry.lines += line_feeds(&region[at..next]);
@@ -165,6 +180,7 @@ struct Reader<'a, 'r, V> {
     /// So many line feeds stand between `origin` and this offset. A torn value can have a damaged
     /// record on every line, and counting from its start each time would take for ever.
     counted: (usize, u64),
+    canonical: Canonical,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
     physical: Option<Line>,
 }
@@ -199,6 +215,22 @@ struct Tear {
 }
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Reads the line at `at` if it is one canonical event. Its end is found by reading it.
+    #[inline]
+    fn canonical_line(&mut self, at: usize) -> Option<usize> {
+        if self.carry.in_nul_run {
+            return None;
+        }
+        let mut event = Event::empty(&[], Format::V1);
+        let end = self.canonical.read(self.region, at, self.region.len(), self.arena, &mut event)?;
+        if self.region.get(end) != Some(&b'\n') {
+            return None;
+        }
+        self.visitor.event(&event, &self.region[at..=end], at, end + 1 - at);
+        self.visitor.record(Bucket::Event, end + 1 - at, true);
+        Some(end + 1)
+    }
+
     /// Reads the record at `at`; none when it needs bytes that are not there yet.
     fn record(&mut self, at: usize) -> Option<usize> {
         self.origin = at;
@@ -268,7 +300,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Reads a line that begins with a JSON object: one value, or several one behind the other.
     fn read_values(&mut self, line: Line, first: usize) -> Read {
         let mut event = Event::empty(&[], Format::V1);
-        if canonical::read(&self.region[first..line.end], self.arena, &mut event) {
+        if self.canonical.read(self.region, first, line.end, self.arena, &mut event) == Some(line.end) {
             let bytes = line.next - line.start;
             self.visitor.event(&event, &self.region[line.start..line.next], first, bytes);
             self.visitor.record(Bucket::Event, bytes, true);

@@ -1,5 +1,7 @@
 //! The JSON documents of answers. `docs/output.md` is their contract.
 
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::aggregate::evidence::{Account, SourceAccount};
@@ -23,36 +25,75 @@ const fn unit_name(unit: Unit) -> &'static str {
 }
 
 /// The document of `summary --by`.
-pub fn summary(
-    keys: &[Key],
+pub fn summary<'d>(
+    keys: &'d [Key],
     unit: Unit,
-    total: &Stats,
+    total: &'d Stats,
     long_running: u64,
-    groups: &[Group],
+    groups: &'d [Group],
     account: &Account,
-) -> Value {
-    let groups: Vec<Value> = groups.iter().map(|group| group_value(keys, unit, total, group)).collect();
-    json!({
-        "schemaVersion": SCHEMA,
-        "kind": "Summary",
-        "by": keys.iter().map(|key| key.name()).collect::<Vec<_>>(),
-        "unit": unit_name(unit),
-        "totals": totals(unit, total, long_running),
-        "groups": groups,
-        "evidence": evidence(account),
-    })
+) -> SummaryDocument<'d> {
+    SummaryDocument {
+        schema_version: SCHEMA,
+        kind: "Summary",
+        by: keys.iter().map(|key| key.name()).collect(),
+        unit: unit_name(unit),
+        totals: totals(unit, total, long_running),
+        groups: groups.iter().map(|group| GroupDocument { keys, unit, total, group }).collect(),
+        evidence: evidence(account),
+    }
+}
+
+/// The document of `summary --by`, ready to be written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryDocument<'d> {
+    schema_version: u32,
+    kind: &'static str,
+    by: Vec<&'static str>,
+    unit: &'static str,
+    totals: Value,
+    groups: Vec<GroupDocument<'d>>,
+    evidence: Value,
+}
+
+/// One group. There can be very many, so they are written without a [`Value`] in between.
+struct GroupDocument<'d> {
+    keys: &'d [Key],
+    unit: Unit,
+    total: &'d Stats,
+    group: &'d Group,
+}
+
+impl Serialize for GroupDocument<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (values, stats) = self.group;
+        let mut map = serializer.serialize_map(None)?;
+        for (&key, value) in self.keys.iter().zip(values) {
+            map.serialize_entry(key.name(), &KeyValue(key, value.as_deref()))?;
+        }
+        map.serialize_entry(counted(self.unit), &stats.count)?;
+        map.serialize_entry("share", &share(stats.count, self.total.count))?;
+        map.serialize_entry("bytes", &stats.bytes)?;
+        map.serialize_entry("codes", &stats.codes.sorted())?;
+        map.serialize_entry("latencyUs", &stats.latency.summary())?;
+        map.serialize_entry("first", &stats.first.map(Timestamp::to_rfc3339))?;
+        map.serialize_entry("last", &stats.last.map(Timestamp::to_rfc3339))?;
+        map.end()
+    }
 }
 
 /// The document of `summary` without keys: one group that holds everything, and the rankings.
 pub fn overview(unit: Unit, answer: &OverviewAnswer, sentence: &str, top: Option<usize>, account: &Account) -> Value {
-    let whole = group_value(&[], unit, &answer.total, &(Vec::new(), answer.total.clone()));
+    let all = (Vec::new(), answer.total.clone());
+    let whole = json!(GroupDocument { keys: &[], unit, total: &answer.total, group: &all });
     let mut ranks = Map::new();
     for (key, values) in RANKED.iter().zip(&answer.ranks) {
         let rows = values.iter().take(top.unwrap_or(usize::MAX)).map(|(value, count)| {
             let mut row = Map::new();
-            row.insert(key.name().to_owned(), key_value(*key, value.as_deref()));
+            row.insert(key.name().to_owned(), json!(KeyValue(*key, value.as_deref())));
             row.insert(counted(unit).to_owned(), json!(count));
-            row.insert("share".to_owned(), share(*count, answer.total.count));
+            row.insert("share".to_owned(), json!(share(*count, answer.total.count)));
             Value::Object(row)
         });
         ranks.insert(key.name().to_owned(), rows.collect());
@@ -94,38 +135,26 @@ fn totals(unit: Unit, total: &Stats, long_running: u64) -> Value {
     Value::Object(map)
 }
 
-fn group_value(keys: &[Key], unit: Unit, total: &Stats, (values, stats): &Group) -> Value {
-    let mut map = Map::new();
-    for (key, value) in keys.iter().zip(values) {
-        map.insert(key.name().to_owned(), key_value(*key, value.as_deref()));
-    }
-    map.insert(counted(unit).to_owned(), json!(stats.count));
-    map.insert("share".to_owned(), share(stats.count, total.count));
-    map.insert("bytes".to_owned(), json!(stats.bytes));
-    let codes = stats.codes.sorted().into_iter().map(|(code, count)| (code.to_string(), json!(count)));
-    map.insert("codes".to_owned(), Value::Object(codes.collect()));
-    map.insert("latencyUs".to_owned(), json!(stats.latency.summary()));
-    map.insert("first".to_owned(), time(stats.first));
-    map.insert("last".to_owned(), time(stats.last));
-    Value::Object(map)
-}
+/// A group's value of a key: a number for status codes, text for all others.
+struct KeyValue<'d>(Key, Option<&'d [u8]>);
 
-fn key_value(key: Key, value: Option<&[u8]>) -> Value {
-    let Some(value) = value else { return Value::Null };
-    let text = shown_value(key, value);
-    match key {
-        Key::Code => text.parse::<i32>().map_or_else(|_| json!(text), |code| json!(code)),
-        _ => json!(text),
+impl Serialize for KeyValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.1.map(|value| shown_value(self.0, value));
+        match text.as_deref().filter(|_| self.0 == Key::Code).and_then(|text| text.parse::<i32>().ok()) {
+            Some(code) => code.serialize(serializer),
+            None => text.serialize(serializer),
+        }
     }
 }
 
 /// A share of the whole, to six decimals: the division is the last step, so it is the same everywhere.
-fn share(part: u64, whole: u64) -> Value {
+fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
-        return json!(0.0);
+        return 0.0;
     }
     let millionths = (u128::from(part) * 2_000_000 + u128::from(whole)) / (u128::from(whole) * 2);
-    json!(millionths as f64 / 1e6)
+    millionths as f64 / 1e6
 }
 
 fn time(time: Option<Timestamp>) -> Value {
@@ -134,7 +163,7 @@ fn time(time: Option<Timestamp>) -> Value {
 
 /// The account of the evidence.
 pub fn evidence(account: &Account) -> Value {
-    json!({
+    let mut document = json!({
         "complete": account.is_complete(),
         "bytes": account.bytes(),
         "files": account.sources.len(),
@@ -145,6 +174,26 @@ pub fn evidence(account: &Account) -> Value {
         "extraResponses": account.extra_responses,
         "repeatedEvents": account.repeats(),
         "lostEvents": account.lost(),
+    });
+    // Only where there is something to tell: most runs read everything.
+    if let (Value::Object(members), Some(not_read)) = (&mut document, not_read(account)) {
+        members.insert("notRead".to_owned(), not_read);
+    }
+    document
+}
+
+/// What was left out because it lies outside the time window, if anything.
+fn not_read(account: &Account) -> Option<Value> {
+    let parts = account.sources.iter().filter_map(|source| Some((source, source.part?)));
+    let files: Vec<Value> = parts
+        .map(|(source, part)| json!({"file": source.name, "bytes": source.not_read(), "probes": part.probes}))
+        .collect();
+    (!files.is_empty()).then(|| {
+        json!({
+            "bytes": account.not_read(),
+            "reason": "outside the time window, by the order of the log",
+            "files": files,
+        })
     })
 }
 

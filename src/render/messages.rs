@@ -133,7 +133,13 @@ pub fn remarks(account: &Account) -> String {
             human::counted(account.twice_in_rows, "request")
         );
     }
-    if account.events() == 0 && !account.nothing_read() && account.is_complete() && !account.stopped {
+    text += &not_read(account);
+    if account.events() == 0
+        && account.not_read() == 0
+        && !account.nothing_read()
+        && account.is_complete()
+        && !account.stopped
+    {
         let other = account.bucket(Bucket::Other).records;
         text += &format!(
             "auditq: note: no audit event in {} of input ({})\n",
@@ -142,4 +148,20 @@ pub fn remarks(account: &Account) -> String {
         );
     }
     text
+}
+
+/// What was left out of files because it lies outside the time window.
+fn not_read(account: &Account) -> String {
+    let bytes = account.not_read();
+    if bytes == 0 || account.stopped {
+        return String::new();
+    }
+    let probes: u64 = account.sources.iter().filter_map(|source| source.part).map(|part| part.probes).sum();
+    format!(
+        "auditq: note: {} of {} not read: outside the time window, by the order of the log, which was looked at in {}; \
+         --no-seek reads everything\n",
+        human::bytes(bytes),
+        human::bytes(bytes + account.bytes()),
+        human::counted(probes, "place")
+    )
 }

@@ -69,7 +69,7 @@ fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
             let nanos = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             nanos.map_or(Cell::Missing, |nanos| Cell::Time(Timestamp(nanos)))
         }
-        (_, Some(value)) => Cell::Text(shown_value(key, value)),
+        (_, Some(value)) => Cell::Text(shown_value(key, value).into_owned()),
     }
 }
 

@@ -2,17 +2,25 @@
 //!
 //! Work comes in input order where it is free. Sources beyond the first are opened ahead, so that
 //! several compressed files are read at once; how far ahead is bounded by what waits for its turn.
+//!
+//! Of a file in time order only the part that holds the wanted window is given out, and then the
+//! merger says whether to read on.
 
 use std::sync::Arc;
 
 use super::Ticket;
 use super::reel::{Batch, Reel};
+use super::skim::Skim;
+use super::sought::{ReadOn, Sought};
 use crate::input::feed::{self, Block, Opened, StreamFeed};
+use crate::input::seek::Stretch;
 use crate::input::source::Source;
 
 /// Work to be given out.
 pub(super) struct Desk {
     states: Vec<State>,
+    /// The time window to look for, if that may be done.
+    sought: Option<Sought>,
     /// First source that may still have work.
     front: usize,
     /// The next chunk the merger waits for.
@@ -26,10 +34,36 @@ pub(super) struct Desk {
 
 enum State {
     New,
-    File { file: Arc<std::fs::File>, length: u64, next: u64 },
+    File { file: Arc<std::fs::File>, length: u64, next: u64, part: Part },
     Stream(Reel),
     Done,
 }
+
+/// How much of a file is given out.
+struct Part {
+    /// Where the first block begins.
+    start: u64,
+    /// Nothing is given out that begins here or behind, for now.
+    stop: u64,
+    /// By how many blocks to go on when the merger wants more; twice as many each time.
+    more: u64,
+    /// What was found out about the file, if it was probed.
+    found: Option<Stretch>,
+    /// What ends before this offset is only looked through, for these requests.
+    before: Option<(u64, Arc<Skim>)>,
+    /// The same for what is read on.
+    behind: Option<Arc<Skim>>,
+}
+
+impl Part {
+    fn skim_of(&self, block: &Block) -> Option<Arc<Skim>> {
+        let before = self.before.as_ref().filter(|(end, _)| block.end <= *end).map(|(_, skim)| skim);
+        before.or(self.behind.as_ref()).cloned()
+    }
+}
+
+/// Blocks that are given out first when reading goes on behind the window.
+const READ_ON: u64 = 8;
 
 /// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
 const SHELF_LIMIT: usize = 3 << 20;
@@ -38,9 +72,10 @@ const SHELF_LIMIT: usize = 3 << 20;
 const OPEN_SOURCES: usize = 16;
 
 impl Desk {
-    pub(super) fn new(sources: usize, threads: usize) -> Self {
+    pub(super) fn new(sources: usize, threads: usize, sought: Option<Sought>) -> Self {
         Desk {
             states: (0..sources).map(|_| State::New).collect(),
+            sought,
             front: 0,
             due: Ticket { source: 0, chunk: 0 },
             shelved: vec![0; sources],
@@ -127,14 +162,24 @@ impl Desk {
         }
         match &mut self.states[source] {
             State::File { next, .. } if !allowed(*next) => None,
-            State::File { file, length, next } => {
-                let (block, last) = block_of(file, *length, *next, size as u64);
+            State::File { file, length, next, part } => {
+                let block = block_of(file, *length, part.start, *next, size as u64)?;
+                if block.start >= part.stop {
+                    return None;
+                }
                 let ticket = Ticket { source, chunk: *next };
                 *next += 1;
-                if last {
+                let behind = match block.end {
+                    end if end == *length => Behind::End,
+                    end if end >= part.stop => Behind::Pause,
+                    _ => Behind::More,
+                };
+                let found = part.found.filter(|_| ticket.chunk == 0).map(|stretch| (*length, stretch));
+                let skim = part.skim_of(&block);
+                if behind == Behind::End {
                     self.states[source] = State::Done;
                 }
-                Some(Task::Block(ticket, block, last))
+                Some(Task::Block(ticket, Work { block, behind, found, skim }))
             }
             State::Stream(reel) => {
                 if let Some(batch) = reel.take_stock(full, allowed) {
@@ -150,6 +195,18 @@ impl Desk {
         }
     }
 
+    /// What was wanted of a file has been absorbed: gives out more of it, or leaves the rest.
+    pub(super) fn resume(&mut self, source: usize, more: ReadOn, size: usize) {
+        match &mut self.states[source] {
+            State::File { next, part, .. } if !matches!(more, ReadOn::No) => {
+                part.behind = if let ReadOn::Skim(skim) = more { Some(skim) } else { None };
+                part.stop = part.start + (*next + part.more) * size.max(1) as u64;
+                part.more *= 2;
+            }
+            state => *state = State::Done,
+        }
+    }
+
     fn open(&mut self, sources: &[Source], source: usize, size: usize) -> Option<Task> {
         let ticket = Ticket { source, chunk: 0 };
         match feed::open(&sources[source]) {
@@ -158,7 +215,12 @@ impl Desk {
                 Some(Task::Empty(ticket))
             }
             Ok(Opened::File(file, length)) => {
-                self.states[source] = State::File { file, length, next: 0 };
+                let found = self.sought.as_ref().and_then(|sought| sought.seek.find(&file, length));
+                let (start, stop) = found.map_or((0, length), |found| (found.start, found.stop));
+                let early = self.sought.as_ref().and_then(|sought| sought.before.as_ref());
+                let before = early.map(|(starts, skim)| (starts[source], Arc::clone(skim)));
+                let part = Part { start, stop, more: READ_ON, found, before, behind: None };
+                self.states[source] = State::File { file, length, next: 0, part };
                 self.take_from(sources, source, size, false)
             }
             Ok(Opened::Stream(feed)) => {
@@ -175,7 +237,7 @@ impl Desk {
 
 /// A piece of work.
 pub(super) enum Task {
-    Block(Ticket, Block, bool),
+    Block(Ticket, Work),
     /// A stream to be read into a buffer.
     Stream(Ticket, Box<StreamFeed>, Vec<u8>),
     /// What was read of a stream, to be parsed.
@@ -186,10 +248,31 @@ pub(super) enum Task {
     Empty(Ticket),
 }
 
-/// A block of a plain file, and whether it is the last.
-fn block_of(file: &Arc<std::fs::File>, length: u64, index: u64, size: u64) -> (Block, bool) {
+/// A block to read.
+pub(super) struct Work {
+    pub(super) block: Block,
+    pub(super) behind: Behind,
+    /// With the first block of a file that is not read whole, its length and the part that holds the window.
+    pub(super) found: Option<(u64, Stretch)>,
+    /// Look through it for these requests only.
+    pub(super) skim: Option<Arc<Skim>>,
+}
+
+/// What stands behind a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Behind {
+    /// More blocks.
+    More,
+    /// More blocks, which are only given out if the merger wants them.
+    Pause,
+    /// The end of the file.
+    End,
+}
+
+/// A block of a plain file that is read from `from` on; none behind its end.
+fn block_of(file: &Arc<std::fs::File>, length: u64, from: u64, index: u64, size: u64) -> Option<Block> {
     let size = size.max(1);
-    let start = index * size;
+    let start = from + index * size;
     let end = (start + size).min(length);
-    (Block { file: Arc::clone(file), start, end, length }, end == length)
+    (start < length).then(|| Block { file: Arc::clone(file), start, end, length })
 }

@@ -1,13 +1,16 @@
 //! Absorbs what chunks gave, in input order.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use super::sought::{Early, Open, ReadOn, Sought};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
-use crate::aggregate::evidence::{Account, SourceAccount};
+use crate::aggregate::evidence::{Account, Part, SourceAccount};
 use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::input::seek::line_feeds;
 
 /// Absorbs chunks in input order.
 pub(super) struct Merger<'r, 'e, Q: Question> {
@@ -24,6 +27,13 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     amendments: BTreeMap<(Owner, Slot), Amendment>,
     mail: &'r [Mailbox],
     repeats: u64,
+    sought: Option<&'r Sought>,
+    /// The file at hand, if its beginning was not read.
+    file: Option<Arc<File>>,
+    /// Requests in the answer that arrived before what is read.
+    early: Vec<Early>,
+    /// Bytes absorbed.
+    read: u64,
     /// Whether the answer is complete before the input is: nothing is absorbed any more.
     pub(super) stopped: bool,
 }
@@ -49,6 +59,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         question: &'r Q,
         infos: &'r [SourceInfo],
         unit: Unit,
+        sought: Option<&'r Sought>,
         mail: &'r [Mailbox],
         emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     ) -> Self {
@@ -66,6 +77,10 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             late: question.empty(),
             amendments: BTreeMap::new(),
             repeats: 0,
+            sought,
+            file: None,
+            early: Vec::new(),
+            read: 0,
             stopped: false,
         }
     }
@@ -73,14 +88,21 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     pub(super) fn absorb(&mut self, finished: Finished<Q::Partial>) -> ControlFlow<()> {
         let source = self.due.source;
         let account = &mut self.accounts[source];
+        let read = finished.evidence.bytes();
         account.evidence.append(finished.evidence);
         account.compression = finished.packing.name();
         account.unreadable |= finished.unreadable;
-        self.due = if finished.last {
-            Ticket { source: self.due.source + 1, chunk: 0 }
+        if let Some((length, found)) = finished.found {
+            account.part = Some(Part { length, start: found.start, probes: found.probes });
+            self.file = finished.file;
+        }
+        self.early.extend(finished.early);
+        self.read += read;
+        if finished.last {
+            self.leave_source();
         } else {
-            Ticket { chunk: self.due.chunk + 1, ..self.due }
-        };
+            self.due.chunk += 1;
+        }
         let mut requests = std::mem::take(&mut self.requests);
         let flow = match finished.partial {
             Some(mut partial) => {
@@ -96,8 +118,9 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         };
         self.requests = requests;
         self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
-        self.stopped |= flow.is_break();
-        flow
+        let again = self.sought.is_some_and(|sought| sought.is_too_much(self.read)) && self.must_read_again();
+        self.stopped |= flow.is_break() || again;
+        if again { ControlFlow::Break(()) } else { flow }
     }
 
     fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
@@ -107,7 +130,57 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         InOrder { question: self.question, infos: self.infos, unit: self.unit, partial, repeats: 0 }
     }
 
-    pub(super) fn finish(mut self, partials: Vec<Q::Partial>) -> Outcome<Q::Partial> {
+    /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
+    /// before what was read are counted after all.
+    fn leave_source(&mut self) {
+        let account = &mut self.accounts[self.due.source];
+        let told = !account.evidence.damage.is_empty() || !account.evidence.failures.is_empty();
+        if let (Some(file), Some(part), true) = (self.file.take(), account.part, told) {
+            account.evidence.shift_lines(line_feeds(&file, part.start).unwrap_or_default());
+        }
+        self.due = Ticket { source: self.due.source + 1, chunk: 0 };
+    }
+
+    /// Whether the source at hand is read on behind the window, because the end of a request in it
+    /// may stand there; if not, the next source is due. None if all must be read again anyway.
+    pub(super) fn read_on(&mut self) -> Option<ReadOn> {
+        let last = self.due.source + 1 >= self.accounts.len();
+        let mut open = self.open(last);
+        self.early.append(&mut open.early);
+        if last && self.sought.is_some_and(|sought| !sought.is_second()) && self.must_read_again() {
+            self.stopped = true;
+            return None;
+        }
+        let more = open.read_on(last);
+        if matches!(more, ReadOn::No) {
+            self.leave_source();
+        }
+        Some(more)
+    }
+
+    /// Whether earlier stages of requests in the answer may have been left out.
+    fn must_read_again(&self) -> bool {
+        let left_out = |account: &SourceAccount| account.part.is_some_and(|part| part.start > 0);
+        !self.early.is_empty() && self.accounts.iter().any(left_out)
+    }
+
+    /// The requests of the window that have not ended, which only matters where requests are shown.
+    fn open(&self, last: bool) -> Open {
+        let newest = self.accounts.get(self.due.source).and_then(|account| account.evidence.last);
+        let since = self.sought.filter(|_| !Q::IN_ORDER).and_then(|sought| sought.seek.since);
+        match self.question.filter() {
+            Some(filter) if self.unit == Unit::Request => {
+                Open::of(self.requests.open(), filter, since, newest.filter(|_| last))
+            }
+            _ => Open::default(),
+        }
+    }
+
+    pub(super) fn finish(mut self, partials: Vec<Q::Partial>) -> (Outcome<Q::Partial>, Vec<Early>) {
+        let mut early = std::mem::take(&mut self.early);
+        if self.sought.is_some() && !self.stopped {
+            early.append(&mut self.open(false).early);
+        }
         let requests = std::mem::take(&mut self.requests);
         let totals = if self.stopped {
             Default::default()
@@ -128,7 +201,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
             stopped: self.stopped,
         };
-        Outcome { partial: self.collect(partials), account }
+        (Outcome { partial: self.collect(partials), account }, early)
     }
 
     fn retract(&mut self, owner: Owner, slot: Slot, repeat: Repeat) {

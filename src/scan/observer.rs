@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 
+use super::sought::Early;
 use super::{Unit, alone};
 use crate::aggregate::evidence::Evidence;
 use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Waiting, settles};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
-use crate::event::{Event, Stage, Text};
+use crate::event::{Event, Stage, Text, Timestamp};
 use crate::parse::legacy::{self, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
 use crate::parse::records::{Bucket, Place, Reason, Visitor};
@@ -16,6 +17,10 @@ use crate::parse::records::{Bucket, Place, Reason, Visitor};
 pub(super) struct ChunkState {
     pub(super) evidence: Evidence,
     pub(super) journal: Journal,
+    /// For resolving escapes.
+    scratch: Vec<u8>,
+    /// Requests that the question kept and that arrived before what is read.
+    pub(super) early: Vec<Early>,
 }
 
 /// Watches a region being read on behalf of a question.
@@ -28,6 +33,8 @@ pub(super) struct Observer<'o, 'a, Q: Question> {
     pub(super) region: &'a [u8],
     pub(super) offset: u64,
     pub(super) unit: Unit,
+    /// From when on everything is read, if that is not all.
+    pub(super) since: Option<Timestamp>,
     pub(super) arena: &'a Bump,
 }
 
@@ -42,7 +49,11 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
     }
 
     fn observe(&mut self, event: &Event<'a>, record: &[u8], position: Position, sum: Amendment) -> Slot {
-        self.question.observe(self.partial, &alone(event, record, self.source, position, sum))
+        let slot = self.question.observe(self.partial, &alone(event, record, self.source, position, sum));
+        if slot != Slot::NONE {
+            self.state.early.extend(Early::of(event, self.since));
+        }
+        slot
     }
 
     /// An event that ends its request: observed with what was joined to it.
@@ -80,7 +91,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         if self.unit == Unit::Event {
             self.observe(event, record, position, own);
         }
-        let Some(identity) = Identity::of(event) else {
+        let Some(identity) = Identity::of(event, &mut self.state.scratch) else {
             // Without an audit id nothing can be joined to it: it is a request by itself.
             if self.unit == Unit::Request {
                 self.observe(event, record, position, own);
@@ -179,17 +190,23 @@ pub(super) fn observe_waiting<Q: Question>(
         return observe_pair(question, partial, infos, request, None, position);
     }
     let arena = Bump::new();
+    let Some(event) = event_of_waiting(request, &arena) else { return Default::default() };
+    let source = &infos[request.position().source as usize];
+    let seen = alone(&event, request.text(), source, position, request.sum());
+    (question.observe(partial, &seen), own_measure(&event, request.sum()))
+}
+
+/// The latest stage of a request that has not ended, read again.
+pub(super) fn event_of_waiting<'w>(request: &'w Waiting, arena: &'w Bump) -> Option<Event<'w>> {
     let text = request.text();
     let read = match text.first() {
-        Some(b'{') => object::read(text, 0, &arena).ok().map(|(object, _)| object),
-        _ => match legacy::read(text, &arena) {
+        Some(b'{') => object::read(text, 0, arena).ok().map(|(object, _)| object),
+        _ => match legacy::read(text, arena) {
             Some(Ok(legacy::Line::Event(event))) => Some(Object::Event(event)),
             _ => None,
         },
     };
-    let Some(Object::Event(mut event)) = read else { return Default::default() };
+    let Some(Object::Event(mut event)) = read else { return None };
     event.host = request.host().map(Text::plain);
-    let source = &infos[request.position().source as usize];
-    let seen = alone(&event, text, source, position, request.sum());
-    (question.observe(partial, &seen), own_measure(&event, request.sum()))
+    Some(event)
 }

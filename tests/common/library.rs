@@ -181,7 +181,7 @@ pub(crate) fn sources(sources: Vec<Source>) -> Discovery {
 
 /// How to drive a scan.
 pub(crate) fn options(threads: usize, chunk: usize) -> Options {
-    Options { threads, chunk, unit: Unit::Request }
+    Options { threads, chunk, unit: Unit::Request, seek: None }
 }
 
 /// Scans and gives what was handed on in order, and the outcome.

@@ -92,6 +92,11 @@ impl Waiting {
         self.host.as_deref()
     }
 
+    /// Whether the request may well last: it is never given up.
+    pub const fn lasting(&self) -> bool {
+        self.lasting
+    }
+
     /// How to read it.
     pub const fn kind(&self) -> Kind {
         self.kind
@@ -216,6 +221,12 @@ impl Journal {
         let entry = Entry::Response(self.responses.len() as u32);
         self.entries.push(Noted { identity, position: response.position, entry });
         self.responses.push(response);
+    }
+
+    /// An event is passed over that has nothing to do with the answer. An entry all the same, as it
+    /// would be if it were read.
+    pub fn pass(&mut self, position: Position) {
+        self.entries.push(Noted { identity: Identity(0), position, entry: Entry::Gone });
     }
 
     /// The region is about to go: copies what still waits in it.

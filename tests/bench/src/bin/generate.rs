@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use auditq_bench::run::{Plan, Profile, run};
+use auditq_bench::size;
 
 const USAGE: &str = "\
 usage: generate --profile metadata|rr|mixed|legacy|oneline --size SIZE
@@ -46,7 +47,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Plan, bool), Str
             ("--stages", "all") => plan.all_stages = true,
             ("--stages", "complete") => plan.all_stages = false,
             ("--seed", text) => plan.seed = text.parse().map_err(|_| format!("--seed {text} is not a number"))?,
-            ("--size", text) => plan.size = size(text).ok_or_else(|| format!("--size {text} is not a size"))?,
+            ("--size", text) => plan.size = size::parse(text).ok_or_else(|| format!("--size {text} is not a size"))?,
             _ => return Err(format!("{flag} {value} is unknown\n{USAGE}")),
         }
     }
@@ -55,22 +56,6 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Plan, bool), Str
         return Err(format!("--size is missing\n{USAGE}"));
     }
     Ok((plan, gzip))
-}
-
-fn size(text: &str) -> Option<u64> {
-    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (count, unit) = text.split_at(digits);
-    let unit = match unit {
-        "" | "B" => 1,
-        "KB" | "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    count.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn write(plan: &Plan, gzip: bool) -> io::Result<()> {
