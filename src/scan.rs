@@ -19,6 +19,7 @@ use bumpalo::Bump;
 mod desk;
 mod merger;
 mod observer;
+mod reel;
 mod skim;
 mod sought;
 
@@ -26,7 +27,7 @@ use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
 use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
-use crate::input::feed::{Block, Region, StreamChunk, StreamFeed};
+use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, RegionEnd, read_region};
@@ -34,6 +35,7 @@ use crate::parse::sieve::Sieve;
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer};
+use reel::Batch;
 use skim::{Piece, Skim};
 use sought::{Early, Sought};
 
@@ -126,7 +128,7 @@ fn scan_part<Q: Question>(
         sought: sought.filter(|_| sought::counts_requests::<Q>(options)),
         // What is counted, rather than shown, is told with an account of all events.
         sieve: question.filter().filter(|_| Q::IN_ORDER).and_then(|filter| Sieve::new(&filter.users()?)),
-        desk: Mutex::new(Desk::new(inputs.sources.len(), sought.cloned())),
+        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned())),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
         merger: Mutex::new(Merger::new(question, &infos, options.unit, sought, &mail, emit)),
@@ -225,8 +227,9 @@ impl<Q: Question> Run<'_, '_, Q> {
             state: ChunkState::default(),
             owner,
         };
-        while let Some(task) = self.next_task() {
-            self.run_task(task, &mut bench);
+        let mut next = None;
+        while let Some(task) = next.take().or_else(|| self.next_task()) {
+            next = self.run_task(task, &mut bench);
             self.mail[owner.0 as usize].open(self.question, &mut bench.partial);
         }
         bench.partial
@@ -249,7 +252,8 @@ impl<Q: Question> Run<'_, '_, Q> {
         }
     }
 
-    fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) {
+    /// Does a piece of work and tells what the same thread shall do next, if that is certain.
+    fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) -> Option<Task> {
         match task {
             Task::Block(ticket, work) => {
                 let mut finished = self.run_block(ticket, &work.block, work.skim.as_deref(), bench);
@@ -259,7 +263,8 @@ impl<Q: Question> Run<'_, '_, Q> {
                 finished.found = work.found;
                 self.shelve(ticket, finished);
             }
-            Task::Stream(ticket, feed) => self.run_stream(ticket, feed, bench),
+            Task::Stream(ticket, feed, buffer) => return self.read_stream(ticket, feed, buffer),
+            Task::Parse(batch) => self.run_batch(batch, bench),
             Task::Empty(ticket) => self.shelve(ticket, Finished::nothing(bench.owner)),
             Task::Broken(ticket, reason) => {
                 let mut finished = Finished::nothing(bench.owner);
@@ -268,6 +273,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                 self.shelve(ticket, finished);
             }
         }
+        None
     }
 
     fn run_block(
@@ -296,25 +302,28 @@ impl<Q: Question> Run<'_, '_, Q> {
         finished
     }
 
-    /// Reads a chunk of a stream, puts the stream back for the next thread, and parses.
-    fn run_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, bench: &mut Bench<Q::Partial>) {
-        let mut buffer = std::mem::take(&mut bench.buffer);
-        let chunk = feed.next(&mut buffer, self.options.chunk);
-        let (packing, failure) = (feed.packing, feed.failure.clone());
-        let last = chunk.is_none_or(|chunk| chunk.end == RegionEnd::Source);
-        lock(&self.desk).put_back(ticket.source, feed, last);
+    /// Reads a batch of a stream and puts the stream back, so that another thread may read on.
+    fn read_stream(&self, ticket: Ticket, mut feed: Box<StreamFeed>, buffer: Vec<u8>) -> Option<Task> {
+        let batch = Batch::read(ticket, &mut feed, buffer, self.options.chunk);
+        let next = lock(&self.desk).put_back(feed, batch);
         self.wake.notify_all();
-        self.progress.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        if self.stop.load(Ordering::Relaxed) { None } else { Some(next) }
+    }
+
+    /// Parses a batch of a stream.
+    fn run_batch(&self, batch: Batch, bench: &mut Bench<Q::Partial>) {
+        let (ticket, last) = (batch.ticket, batch.is_last());
         let mut carry = Carry::default();
-        if let Some(StreamChunk { offset, end, carry: start }) = chunk {
-            carry = start;
-            self.parse(ticket, Region { bytes: &buffer, end, offset }, None, &mut carry, bench);
+        if let Some(chunk) = batch.chunk {
+            carry = chunk.carry;
+            self.progress.bytes.fetch_add(chunk.length as u64, Ordering::Relaxed);
+            self.parse(ticket, chunk.region(&batch.buffer), None, &mut carry, bench);
         }
-        bench.buffer = buffer;
+        lock(&self.desk).recycle(batch.buffer);
         let mut finished = self.close(bench, carry);
-        finished.unreadable = failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
-        finished.evidence.failures.extend(failure.filter(|_| last));
-        finished.packing = packing;
+        finished.unreadable = batch.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
+        finished.evidence.failures.extend(batch.failure.filter(|_| last));
+        finished.packing = batch.packing;
         finished.last = last;
         self.shelve(ticket, finished);
     }
@@ -390,7 +399,7 @@ impl<Q: Question> Run<'_, '_, Q> {
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
     /// already doing that.
     fn shelve(&self, ticket: Ticket, finished: Finished<Q::Partial>) {
-        lock(&self.desk).shelved += finished.weight;
+        lock(&self.desk).lay(ticket, finished.weight);
         lock(&self.shelf).insert(ticket, finished);
         // The shelf is looked at again after the merger is let go: another thread may have laid
         // down the next chunk in between and found the merger busy.
@@ -427,7 +436,7 @@ impl<Q: Question> Run<'_, '_, Q> {
 
     fn take_due(&self, due: Ticket) -> Option<Finished<Q::Partial>> {
         let finished = lock(&self.shelf).remove(&due)?;
-        lock(&self.desk).shelved -= finished.weight;
+        lock(&self.desk).lift(due, finished.weight);
         Some(finished)
     }
 

@@ -280,6 +280,36 @@ fn a_log_split_into_two_files_gives_the_same_counts() {
 }
 
 #[test]
+fn several_packed_files_read_the_same_by_every_road() {
+    let folder = scratch("roads-several");
+    let log = testdata("json/cluster.log");
+    let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+    let parts: Vec<Vec<u8>> = lines.chunks(lines.len().div_ceil(5)).map(<[_]>::concat).collect();
+    let pack = |index: usize, part: &[u8]| match index {
+        0 | 4 => gzip(part),
+        1 => zstd(part),
+        2 => part.to_vec(),
+        _ => bzip2(part),
+    };
+    let put = |packed: bool| {
+        let paths = parts.iter().enumerate().map(|(index, part)| {
+            let content = if packed { pack(index, part) } else { part.clone() };
+            source(&index.to_string(), put(&folder, &format!("{packed}-{index}"), &content).into(), false)
+        });
+        sources(paths.collect())
+    };
+    let (plain, packed) = (put(false), put(true));
+    let expected = answers(&plain, &options(1, CHUNK));
+    for threads in [1, 2, 3, 7] {
+        for chunk in [64, 1000, 20_000, CHUNK] {
+            let what = format!("{threads} threads, chunks of {chunk}");
+            same(&answers(&plain, &options(threads, chunk)), &expected, &format!("{what}, plain"));
+            same(&answers(&packed, &options(threads, chunk)), &expected, &format!("{what}, packed"));
+        }
+    }
+}
+
+#[test]
 fn files_named_in_the_wrong_order_are_read_in_the_right_one() {
     let files = [
         "audit-2026-03-09T08-00-43.005.log.gz",

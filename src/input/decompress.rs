@@ -3,9 +3,9 @@
 //! All members of a multi-member file are read. What was decoded before an error is kept, and the
 //! error is told in words.
 
-use std::io::{self, Chain, Cursor, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
+use super::gzip::Members;
 
 /// How an input was packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +55,10 @@ pub const MAGIC: usize = 6;
 /// Layers of compression that are looked through.
 const LAYERS: usize = 3;
 
+/// Bytes of gzip that are read at once. A call of the decoder ends where they end and the next one
+/// looks for its first 32 KiB of history in a copy, so there should be no more calls than chunks.
+const GZIP_STEP: usize = 128 * 1024;
+
 /// A stream of decompressed bytes.
 pub type Stream = Box<dyn Read + Send>;
 
@@ -96,7 +100,7 @@ fn peek(mut stream: Stream) -> io::Result<(Vec<u8>, Peeked)> {
 fn unpack(packing: Packing, stream: Peeked) -> io::Result<Stream> {
     Ok(match packing {
         Packing::Plain => Box::new(stream),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(stream)),
+        Packing::Gzip => Box::new(Members::new(BufReader::with_capacity(GZIP_STEP, stream))),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(stream)?),
         Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(stream)),
         Packing::Xz => Box::new(lzma_rust2::XzReader::new(stream, true)),

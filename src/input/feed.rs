@@ -239,15 +239,24 @@ impl Trial {
 /// A buffer up to this length is looked at whenever something arrives.
 const EAGER: usize = 1 << 20;
 
-/// A chunk of a stream.
+/// A chunk of a stream: the first bytes of the buffer it was read into.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamChunk {
+    /// How many bytes of the buffer are its own.
+    pub length: usize,
     /// Offset of its first byte in the decompressed stream.
     pub offset: u64,
     /// What stands behind it.
     pub end: RegionEnd,
     /// State of the reader at its first byte.
     pub carry: Carry,
+}
+
+impl StreamChunk {
+    /// What is to be parsed, in the buffer it was read into.
+    pub fn region<'b>(&self, buffer: &'b [u8]) -> Region<'b> {
+        Region { bytes: &buffer[..self.length], end: self.end, offset: self.offset }
+    }
 }
 
 /// Reads a stream chunk by chunk.
@@ -286,57 +295,78 @@ impl StreamFeed {
         }
     }
 
-    /// Reads the next chunk of about `size` bytes into `buffer`. None at the end of the stream.
+    /// Whether it may stay silent for long: it is handed on as it arrives.
+    pub const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Reads the next chunk of about `size` bytes into `buffer`, whose length only grows, so that it
+    /// is not cleared for every chunk. None at the end of the stream.
     pub fn next(&mut self, buffer: &mut Vec<u8>, size: usize) -> Option<StreamChunk> {
-        buffer.clear();
         if self.ended {
             return None;
         }
-        buffer.append(&mut self.rest);
+        let mut filled = self.take_rest(buffer);
         let mut wanted = size.max(1);
         let mut trial = Trial::default();
         loop {
-            let starved = self.fill(buffer, wanted);
+            let starved = self.fill(buffer, &mut filled, wanted);
+            let bytes = &buffer[..filled];
             if self.ended {
-                return Some(self.chunk(buffer, RegionEnd::Source));
+                return Some(self.chunk(bytes, RegionEnd::Source));
             }
-            let cut = if trial.is_due(buffer) { self.cut(buffer, starved) } else { 0 };
+            let cut = if trial.is_due(bytes) { self.cut(bytes, starved) } else { 0 };
             if cut > 0 {
-                self.rest.extend_from_slice(&buffer[cut..]);
-                buffer.truncate(cut);
-                return Some(self.chunk(buffer, RegionEnd::RecordStart));
+                self.rest.extend_from_slice(&bytes[cut..]);
+                return Some(self.chunk(&bytes[..cut], RegionEnd::RecordStart));
             }
             if !starved {
-                wanted = buffer.len() * 2;
+                wanted = filled * 2;
             }
         }
     }
 
+    /// Begins a buffer with what the last cut left over, and tells how much that was.
+    fn take_rest(&mut self, buffer: &mut Vec<u8>) -> usize {
+        let length = self.rest.len();
+        if buffer.len() < length {
+            buffer.resize(length, 0);
+        }
+        buffer[..length].copy_from_slice(&self.rest);
+        self.rest.clear();
+        length
+    }
+
     fn chunk(&mut self, bytes: &[u8], end: RegionEnd) -> StreamChunk {
-        let chunk = StreamChunk { offset: self.offset, end, carry: Carry::at_cut(self.column, self.in_nul_run) };
+        let carry = Carry::at_cut(self.column, self.in_nul_run);
+        let chunk = StreamChunk { length: bytes.len(), offset: self.offset, end, carry };
         self.offset += bytes.len() as u64;
         self.column = Carry::column_behind(bytes, self.column);
         self.in_nul_run = bytes.last() == Some(&0);
         chunk
     }
 
-    /// Reads until `buffer` holds `wanted` bytes; a live stream is content with what arrives at
-    /// once, and then `true` comes back.
-    fn fill(&mut self, buffer: &mut Vec<u8>, wanted: usize) -> bool {
-        let before = buffer.len();
-        while buffer.len() < wanted || buffer.len() == before {
-            let old = buffer.len();
-            let step = wanted.saturating_sub(old).max(READ_STEP);
-            buffer.resize(old + step, 0);
-            let result = self.read(&mut buffer[old..]);
-            buffer.truncate(old + *result.as_ref().unwrap_or(&0));
-            match result {
+    /// Reads until `wanted` bytes of `buffer` are filled; a live stream is content with what arrives
+    /// at once, and then `true` comes back.
+    fn fill(&mut self, buffer: &mut Vec<u8>, filled: &mut usize, wanted: usize) -> bool {
+        let before = *filled;
+        while *filled < wanted || *filled == before {
+            let step = wanted.saturating_sub(*filled).max(READ_STEP);
+            let end = *filled + step;
+            if buffer.len() < end {
+                buffer.resize(end, 0);
+            }
+            match self.read(&mut buffer[*filled..end]) {
                 Ok(0) => {
                     self.ended = true;
                     return false;
                 }
-                Ok(got) if self.live && got < step => return true,
-                Ok(_) => {}
+                Ok(got) => {
+                    *filled += got;
+                    if self.live && got < step {
+                        return true;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.failure = Some(decompress::reason(&error));

@@ -7,6 +7,7 @@
 
 pub mod decompress;
 pub mod feed;
+mod gzip;
 pub mod rotation;
 pub mod seek;
 pub mod source;

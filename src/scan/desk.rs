@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::Ticket;
+use super::reel::{Batch, Reel};
 use super::skim::Skim;
 use super::sought::{ReadOn, Sought};
 use crate::input::feed::{self, Block, Opened, StreamFeed};
@@ -24,23 +25,17 @@ pub(super) struct Desk {
     front: usize,
     /// The next chunk the merger waits for.
     pub(super) due: Ticket,
-    /// Weight of finished chunks that wait for their turn.
-    pub(super) shelved: usize,
+    /// Weight of finished chunks that wait for their turn, by source.
+    shelved: Vec<usize>,
+    threads: usize,
+    /// Buffers of batches that were parsed.
+    buffers: Vec<Vec<u8>>,
 }
 
 enum State {
     New,
-    File {
-        file: Arc<std::fs::File>,
-        length: u64,
-        next: u64,
-        part: Part,
-    },
-    /// Taken out while a thread reads from it.
-    Stream {
-        feed: Option<Box<StreamFeed>>,
-        next: u64,
-    },
+    File { file: Arc<std::fs::File>, length: u64, next: u64, part: Part },
+    Stream(Reel),
     Done,
 }
 
@@ -70,16 +65,23 @@ impl Part {
 /// Blocks that are given out first when reading goes on behind the window.
 const READ_ON: u64 = 8;
 
-/// Finished chunks that wait for their turn may weigh this much before threads pause.
-const SHELF_LIMIT: usize = 24 << 20;
+/// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
+const SHELF_LIMIT: usize = 3 << 20;
 
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
 
 impl Desk {
-    pub(super) fn new(sources: usize, sought: Option<Sought>) -> Self {
-        let states = (0..sources).map(|_| State::New).collect();
-        Desk { states, sought, front: 0, due: Ticket { source: 0, chunk: 0 }, shelved: 0 }
+    pub(super) fn new(sources: usize, threads: usize, sought: Option<Sought>) -> Self {
+        Desk {
+            states: (0..sources).map(|_| State::New).collect(),
+            sought,
+            front: 0,
+            due: Ticket { source: 0, chunk: 0 },
+            shelved: vec![0; sources],
+            threads,
+            buffers: Vec::new(),
+        }
     }
 
     /// Whether nothing is left to give out.
@@ -90,19 +92,56 @@ impl Desk {
         self.front >= self.states.len()
     }
 
-    /// Puts a stream back for the next thread, or closes its source.
-    pub(super) fn put_back(&mut self, source: usize, feed: Box<StreamFeed>, last: bool) {
-        match &mut self.states[source] {
-            State::Stream { feed: place, .. } if !last => *place = Some(feed),
-            state => *state = State::Done,
+    /// A finished chunk of that weight waits for its turn.
+    pub(super) fn lay(&mut self, ticket: Ticket, weight: usize) {
+        self.shelved[ticket.source] += weight;
+    }
+
+    /// Its turn has come.
+    pub(super) fn lift(&mut self, ticket: Ticket, weight: usize) {
+        self.shelved[ticket.source] -= weight;
+    }
+
+    /// Whether so much waits for its turn that nothing of this source may be added. The source that
+    /// is due is not charged with what was read ahead of others: it would be left to one thread
+    /// until it ends.
+    fn is_full(&self, source: usize) -> bool {
+        let due = self.due.source;
+        let charged = if source == due { due..due + 1 } else { 0..self.shelved.len() };
+        self.shelved.get(charged).is_some_and(|waiting| waiting.iter().sum::<usize>() > SHELF_LIMIT * self.threads)
+    }
+
+    /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
+    /// the stream comes back to be read on; else it comes back itself, to be parsed.
+    pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, batch: Batch) -> Task {
+        let source = batch.ticket.source;
+        let stocks = self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
+        let State::Stream(reel) = &mut self.states[source] else { return Task::Parse(batch) };
+        if batch.is_last() {
+            reel.ended = true;
+            if reel.stock.is_none() {
+                self.states[source] = State::Done;
+            }
+            return Task::Parse(batch);
         }
+        if reel.stock.is_some() || !stocks {
+            reel.feed = Some(feed);
+            return Task::Parse(batch);
+        }
+        reel.stock = Some(batch);
+        Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default())
+    }
+
+    /// Takes back the buffer of a batch that was parsed.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        self.buffers.push(buffer);
     }
 
     /// The next piece of work that is free, in input order.
     pub(super) fn take(&mut self, sources: &[Source], size: usize) -> Option<Task> {
-        let full = self.shelved > SHELF_LIMIT;
         let end = sources.len().min(self.front + OPEN_SOURCES);
         for source in self.front..end {
+            let full = self.is_full(source);
             if let Some(task) = self.take_from(sources, source, size, full) {
                 return Some(task);
             }
@@ -142,13 +181,17 @@ impl Desk {
                 }
                 Some(Task::Block(ticket, Work { block, behind, found, skim }))
             }
-            State::Stream { feed, next } if allowed(*next) => {
-                let feed = feed.take()?;
-                let ticket = Ticket { source, chunk: *next };
-                *next += 1;
-                Some(Task::Stream(ticket, feed))
+            State::Stream(reel) => {
+                if let Some(batch) = reel.take_stock(full, allowed) {
+                    if reel.ended {
+                        self.states[source] = State::Done;
+                    }
+                    return Some(Task::Parse(batch));
+                }
+                let feed = if allowed(reel.next) { reel.feed.take()? } else { return None };
+                Some(Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default()))
             }
-            State::Stream { .. } | State::Done | State::New => None,
+            State::Done | State::New => None,
         }
     }
 
@@ -181,7 +224,7 @@ impl Desk {
                 self.take_from(sources, source, size, false)
             }
             Ok(Opened::Stream(feed)) => {
-                self.states[source] = State::Stream { feed: Some(feed), next: 0 };
+                self.states[source] = State::Stream(Reel::new(feed));
                 self.take_from(sources, source, size, false)
             }
             Err(reason) => {
@@ -195,7 +238,10 @@ impl Desk {
 /// A piece of work.
 pub(super) enum Task {
     Block(Ticket, Work),
-    Stream(Ticket, Box<StreamFeed>),
+    /// A stream to be read into a buffer.
+    Stream(Ticket, Box<StreamFeed>, Vec<u8>),
+    /// What was read of a stream, to be parsed.
+    Parse(Batch),
     /// The source cannot be opened: reason.
     Broken(Ticket, String),
     /// A file without a byte.

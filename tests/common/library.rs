@@ -141,8 +141,9 @@ pub(crate) fn streamed(bytes: &[u8], live: bool, step: usize, size: usize) -> Re
     while let Some(chunk) = feed.next(&mut buffer, size) {
         let mut part = Reading::default();
         let mut carry = chunk.carry;
-        let used = region(&buffer, chunk.end, chunk.offset as usize, &mut carry, &mut part);
-        assert_eq!(used, buffer.len(), "a chunk of a stream is used up");
+        let bytes = chunk.region(&buffer).bytes;
+        let used = region(bytes, chunk.end, chunk.offset as usize, &mut carry, &mut part);
+        assert_eq!(used, bytes.len(), "a chunk of a stream is used up");
         part.evidence.lines = carry.lines;
         reading.append(part);
     }
