@@ -32,7 +32,7 @@ use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, RegionEnd, read_region};
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
-use observer::{ChunkState, Observer};
+use observer::{ChunkState, Observer, Texts};
 use skim::{Piece, Skim};
 use sought::{Early, Sought};
 
@@ -349,6 +349,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             unit: self.options.unit,
             since: self.sought.and_then(|sought| sought.seek.since),
             arena: &bench.arena,
+            texts: Texts::default(),
         };
         let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
         bench.state.journal.keep(region.bytes);

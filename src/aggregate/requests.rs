@@ -146,7 +146,6 @@ const RESPONSES_KEPT: usize = 1 << 19;
 impl Requests {
     /// Takes over what the next chunk saw.
     pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
-        let mut halves: Vec<_> = std::mem::take(&mut journal.halves).into_iter().map(Some).collect();
         for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
             self.sequence += 1;
             self.give_up(position, listener);
@@ -158,9 +157,17 @@ impl Requests {
                 }
                 Entry::Pair { slot, own, halves: index } => {
                     let own = journal.measures[own as usize];
-                    if let Some(Some(pair)) = halves.get_mut(index as usize).map(Option::take) {
-                        self.pair_of_chunk(identity, (owner, slot), pair, own, listener);
+                    let Some((request, response)) = journal.halves.get(index as usize) else { continue };
+                    if self.is_new(identity) {
+                        let stages = request.stages;
+                        self.settled.insert(identity, Settled { owner, slot, stages });
+                        continue;
                     }
+                    listener.repeat(owner, slot, own);
+                    let mut request = request.clone();
+                    request.keep(&journal.regions);
+                    self.wait(identity, request, listener);
+                    self.respond(identity, *response, listener);
                 }
                 Entry::Waiting(index) => {
                     if let Some(stage) = journal.waiting.get_mut(index as usize).and_then(Option::take) {
@@ -229,22 +236,10 @@ impl Requests {
         listener.amend(first.owner, first.slot, own.sum);
     }
 
-    /// A pair that met within its chunk stands, unless what came before the chunk had a say in it.
-    fn pair_of_chunk(
-        &mut self,
-        identity: Identity,
-        (owner, slot): (Owner, Slot),
-        (request, response): (Waiting, Response),
-        own: Repeat,
-        listener: &mut impl Listener,
-    ) {
-        let known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
-        if known || self.settled.get_mut(identity).is_some() {
-            listener.repeat(owner, slot, own);
-            self.wait(identity, request, listener);
-            return self.respond(identity, response, listener);
-        }
-        self.settled.insert(identity, Settled { owner, slot, stages: request.stages });
+    /// Whether nothing that came before its chunk has a say in a two-line pair.
+    fn is_new(&mut self, identity: Identity) -> bool {
+        let is_known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
+        !is_known && self.settled.get_mut(identity).is_none()
     }
 
     /// A handler may write its header twice; the first response is the one that was sent.

@@ -140,6 +140,8 @@ pub fn read_region<'a>(
         counted: (0, 0),
         canonical: Canonical::default(),
         physical: None,
+        legacy: legacy::Reader::default(),
+        lists: legacy::Lists::default(),
     };
     let mut at = 0;
     while at < region.len() {
@@ -149,10 +151,7 @@ pub fn read_region<'a>(
             continue;
         }
         match reader.record(at) {
-            Some(next) => {
-                reader.carry.lines += line_feeds(&region[at..next]);
-                at = next;
-            }
+            Some(next) => at = next,
             None => break,
         }
     }
@@ -183,6 +182,9 @@ struct Reader<'a, 'r, V> {
     canonical: Canonical,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
     physical: Option<Line>,
+    /// Reads lines of the text formats.
+    legacy: legacy::Reader,
+    lists: legacy::Lists<'a>,
 }
 
 /// One physical line: where it starts, where its content ends, where the next one starts.
@@ -231,7 +233,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Some(end + 1)
     }
 
-    /// Reads the record at `at`; none when it needs bytes that are not there yet.
+    /// Reads the record at `at`, counts its line feeds and tells where it ends; none when it needs bytes
+    /// that are not there yet.
     fn record(&mut self, at: usize) -> Option<usize> {
         self.origin = at;
         self.counted = (at, 0);
@@ -240,14 +243,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
         let line = self.line(at)?;
         match self.read_line(line) {
-            Read::Done => Some(line.next),
-            Read::Next(next) => Some(next),
-            Read::Open { value } => self.spanning(line, value),
-            Read::Broken(tear) => {
-                self.broken(line, tear);
-                Some(line.next)
+            Read::Done => {}
+            Read::Next(next) => return Some(next),
+            Read::Open { value } => {
+                let next = self.spanning(line, value)?;
+                self.carry.lines += line_feeds(&self.region[at..next]);
+                return Some(next);
             }
+            Read::Broken(tear) => self.broken(line, tear),
         }
+        self.carry.lines += (line.next - line.end) as u64;
+        Some(line.next)
     }
 
     /// Counts a run of NUL bytes, of which only a whole one is a record.
@@ -391,7 +397,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn read_text(&mut self, line: Line) -> Read {
         let record = &self.region[line.start..line.next];
         let text = trim_line(&self.region[line.start..line.end]);
-        match legacy::read(text, self.arena) {
+        match self.legacy.read(text, self.arena) {
             Some(Ok(found)) => {
                 self.legacy(found, record, line.start);
                 return Read::Done;
@@ -421,7 +427,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
     fn legacy(&mut self, found: legacy::Line<'a>, record: &'a [u8], offset: usize) {
         let bucket = match found {
-            legacy::Line::Event(event) => {
+            legacy::Line::Event(parts) => {
+                let mut event = Event::empty(parts.line, Format::OneLine);
+                parts.event(&mut event, &mut self.lists, self.arena);
                 self.visitor.event(&event, record, offset, record.len());
                 Bucket::Event
             }

@@ -104,6 +104,69 @@ impl<'a> Quoted<'a> {
     }
 }
 
+/// Lists read lately. Few users make most of the requests, so most lists of groups, and most addresses,
+/// have been turned into JSON already.
+#[derive(Debug)]
+pub struct Lists<'a> {
+    groups: Known<'a, 64>,
+    addresses: Known<'a, 256>,
+}
+
+impl Default for Lists<'_> {
+    fn default() -> Self {
+        Lists { groups: Known::default(), addresses: Known::default() }
+    }
+}
+
+impl<'a> Lists<'a> {
+    /// [`Quoted::list`], if not known yet.
+    #[inline]
+    pub(super) fn groups(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        self.groups.get(value.raw, || value.list(arena))
+    }
+
+    /// [`single`], if not known yet.
+    #[inline]
+    pub(super) fn address(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        self.addresses.get(value.raw, || Some(single(value.bytes(arena), arena)))
+    }
+}
+
+/// What values mean, one for each place that a value's bytes may lead to.
+#[derive(Debug)]
+struct Known<'a, const PLACES: usize>([(&'a [u8], RawJson<'a>); PLACES]);
+
+impl<const PLACES: usize> Default for Known<'_, PLACES> {
+    fn default() -> Self {
+        // No value that is looked for is empty.
+        Known([(b"", RawJson(b"")); PLACES])
+    }
+}
+
+impl<'a, const PLACES: usize> Known<'a, PLACES> {
+    #[inline]
+    fn get(&mut self, raw: &'a [u8], make: impl FnOnce() -> Option<RawJson<'a>>) -> Option<RawJson<'a>> {
+        let (known, meaning) = &mut self.0[place(raw) % PLACES];
+        if *known != raw {
+            *meaning = make()?;
+            *known = raw;
+        }
+        Some(*meaning)
+    }
+}
+
+/// A number from the length, middle and end of a value: what tells one list of groups, or one
+/// address, from another.
+#[inline]
+fn place(raw: &[u8]) -> usize {
+    let word =
+        |at: usize| raw.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u32::from_le_bytes(*word));
+    let middle = u64::from(word(raw.len() / 2));
+    let end = u64::from(word(raw.len().saturating_sub(4)));
+    let mixed = ((middle << 32 | end) ^ raw.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 48) as usize
+}
+
 /// A JSON array of one string.
 pub(super) fn single<'a>(value: &[u8], arena: &'a Bump) -> RawJson<'a> {
     let mut out = BumpVec::with_capacity_in(value.len() + 4, arena);
@@ -211,6 +274,20 @@ mod tests {
     fn what_is_not_closed() {
         for text in ["", "abc", r#"abc\""#, "abc\\"] {
             assert_eq!(Quoted::read(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_known_is_the_list() {
+        let arena = Bump::new();
+        let mut lists = Lists::default();
+        for _ in 0..2 {
+            for number in 0..1000 {
+                let text = format!("\\\"group-{number}\\\"");
+                let value = Quoted { raw: arena.alloc_slice_copy(text.as_bytes()), escaped: true };
+                assert_eq!(lists.groups(value, &arena), value.list(&arena));
+                assert_eq!(lists.address(value, &arena), Some(single(value.bytes(&arena), &arena)));
+            }
         }
     }
 
