@@ -10,7 +10,7 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memchr3, memmem};
 
 use super::{ObjectReference, Text};
 
@@ -173,7 +173,23 @@ fn bare_verb<'a>(method: Method<'a>, arena: &'a Bump) -> Text<'a> {
 }
 
 /// The percent-decoded path and the query of a URL.
+#[inline]
 fn split<'a>(uri: Text<'a>, arena: &'a Bump) -> (&'a [u8], Query<'a>) {
+    let raw = uri.raw();
+    let mark = if uri.is_escaped() { memchr3(b'?', b'%', b'\\', raw) } else { memchr2(b'?', b'%', raw) };
+    let (path, query) = raw.split_at(mark.unwrap_or(raw.len()));
+    match query {
+        [] | [b'?', ..] => {
+            let rest = query.get(1..).unwrap_or_default();
+            (without_host(path), Query { rest, escaped: uri.is_escaped() })
+        }
+        _ => split_encoded(uri, arena),
+    }
+}
+
+/// As [`split`], where the path may hold something encoded.
+#[cold]
+fn split_encoded<'a>(uri: Text<'a>, arena: &'a Bump) -> (&'a [u8], Query<'a>) {
     let (mut raw, mut escaped) = (uri.raw(), uri.is_escaped());
     let mut end = if escaped { memchr2(b'?', b'\\', raw) } else { memchr(b'?', raw) };
     if end.is_some_and(|at| raw.get(at) == Some(&b'\\')) {
@@ -208,12 +224,33 @@ fn cut_path<'s, 'a>(path: &'a [u8], segments: &'s mut [&'a [u8]; SEGMENTS]) -> &
     if path.is_empty() {
         return &[];
     }
-    let mut count = 0;
-    for (slot, segment) in segments.iter_mut().zip(path.split(|&b| b == b'/')) {
-        *slot = segment;
-        count += 1;
+    let (words, tail) = path.as_chunks();
+    let mut last = [0; 8];
+    last[..tail.len()].copy_from_slice(tail);
+    let (mut from, mut count) = (0, 0);
+    for (index, word) in words.iter().chain([&last]).enumerate() {
+        let mut slashes = slashes(*word);
+        while slashes != 0 {
+            let at = index * 8 + slashes.trailing_zeros() as usize / 8;
+            let (Some(slot), Some(segment)) = (segments.get_mut(count), path.get(from..at)) else { return segments };
+            *slot = segment;
+            (from, count) = (at + 1, count + 1);
+            slashes &= slashes - 1;
+        }
     }
-    segments.get(..count).unwrap_or_default()
+    let (Some(slot), Some(segment)) = (segments.get_mut(count), path.get(from..)) else { return segments };
+    *slot = segment;
+    segments.get(..=count).unwrap_or_default()
+}
+
+/// The highest bit of every byte that is a slash. Paths are short: a search would cost more for each
+/// slash than looking at eight bytes does.
+#[inline]
+const fn slashes(word: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let other = u64::from_le_bytes(word) ^ 0x2f2f_2f2f_2f2f_2f2f;
+    // No byte's sum carries into the next one.
+    !(((other & LOW) + LOW) | other | LOW)
 }
 
 /// A raw query, cut into parameters only when a list needs them.
@@ -240,14 +277,7 @@ impl<'a> Query<'a> {
             let at = memchr(b'=', parameter);
             let (key, value) = parameter.split_at(at.unwrap_or(parameter.len()));
             // Go drops a parameter it cannot decode, and any with a semicolon.
-            let Some(key) = self.component(key, arena) else { continue };
-            let slot = match key {
-                b"watch" => &mut options.watch,
-                b"fieldSelector" => &mut options.field_selector,
-                b"limit" => &mut options.limit,
-                b"timeoutSeconds" => &mut options.timeout_seconds,
-                _ => continue,
-            };
+            let Some(slot) = self.component(key, arena).and_then(|key| options.slot(key)) else { continue };
             if slot.is_none() && memchr(b';', parameter).is_none() {
                 *slot = self.component(value.get(1..).unwrap_or_default(), arena);
             }
@@ -292,6 +322,16 @@ impl<'a> Query<'a> {
 }
 
 impl<'a> ListOptions<'a> {
+    fn slot(&mut self, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
+        Some(match key {
+            b"watch" => &mut self.watch,
+            b"fieldSelector" => &mut self.field_selector,
+            b"limit" => &mut self.limit,
+            b"timeoutSeconds" => &mut self.timeout_seconds,
+            _ => return None,
+        })
+    }
+
     /// Only `0`, `false` and absence mean a list, and before 1.8 the empty value.
     fn wants_watch(&self, rules: Rules) -> bool {
         self.watch.is_some_and(|value| {

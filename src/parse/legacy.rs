@@ -19,12 +19,13 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use memchr::memmem;
 
-use crate::event::{Event, Format, Method, RawJson, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
+use crate::event::{Event, Format, Method, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
 
+use super::simd::Level;
 use clock::Clock;
 use fields::{Fields, Key, key_length};
 use prefix::Prefix;
-use quoted::Quoted;
+use quoted::{Quoted, single};
 
 pub use quoted::Lists;
 
@@ -89,9 +90,16 @@ pub fn read<'a>(line: &'a [u8], arena: &'a Bump) -> Option<Result<Line<'a>, Prob
 }
 
 /// Reads lines one after the other, each by itself; what it remembers only makes it faster.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reader {
     clock: Clock,
+    level: Level,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Reader { clock: Clock::default(), level: Level::best() }
+    }
 }
 
 impl Reader {
@@ -105,7 +113,20 @@ impl Reader {
                 (start, Prefix::read(line.get(..start).unwrap_or_default()))
             }
         };
-        Some(Record::read(line, start, prefix).and_then(|record| record.classify(start, arena)))
+        Some(Record::read(self.level, line, start, prefix).and_then(|record| record.classify(start, arena)))
+    }
+
+    /// Reads the line that `text` starts with, if it is in the server's own layout, and tells its length
+    /// without the line feed. None says nothing about the line.
+    #[inline]
+    pub fn read_own<'a>(&mut self, text: &'a [u8], arena: &'a Bump) -> Option<(Line<'a>, usize)> {
+        let (start, prefix) = self.server_prefix(text)?;
+        let (fields, end) = Fields::in_order(self.level, text, start + MARK.len())?;
+        if text.get(end) != Some(&b'\n') {
+            return None;
+        }
+        let record = Record { line: text.get(..end)?, prefix, fields };
+        record.classify(start, arena).ok().map(|line| (line, end))
     }
 
     /// The server's own line has its time and a space before the record, and nothing else.
@@ -123,7 +144,7 @@ pub fn event_of_pair<'a>(request: &'a [u8], response: Option<Answer>, arena: &'a
     match read(request, arena)?.ok()? {
         Line::Request(half) => {
             let mut event = Event::empty(request, Format::TwoLine);
-            half.record.pair(response, &mut event, &mut Lists::default(), arena);
+            half.record.pair(response, &mut event, None, arena);
             Some(event)
         }
         Line::Event(_) | Line::Response(_) => None,
@@ -156,8 +177,8 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     #[inline]
-    fn read(line: &'a [u8], start: usize, prefix: Prefix<'a>) -> Result<Self, Problem> {
-        let (fields, end) = Fields::read(line, start + MARK.len())?;
+    fn read(level: Level, line: &'a [u8], start: usize, prefix: Prefix<'a>) -> Result<Self, Problem> {
+        let (fields, end) = Fields::read(level, line, start + MARK.len())?;
         if line.get(end..).is_some_and(|rest| rest.len() > MARK.len() && record_start(rest).is_some()) {
             return Err(Problem { reason: JOINED, at: end });
         }
@@ -196,8 +217,8 @@ impl<'a> Record<'a> {
     }
 
     /// The event of a line of the one-line format. `event` must be empty. (An event is large: returning
-    /// it would copy it twice.)
-    pub fn event(&self, event: &mut Event<'a>, lists: &mut Lists<'a>, arena: &'a Bump) {
+    /// it would copy it twice.) `lists` pay off where many events are made.
+    pub fn event(&self, event: &mut Event<'a>, lists: Option<&mut Lists<'a>>, arena: &'a Bump) {
         event.format = Format::OneLine;
         let verb = self.text(Key::Method, arena).map_or(Method::Verb(Text::plain(b"")), Method::Verb);
         self.fill(event, verb, Rules::Modern, lists, arena);
@@ -208,7 +229,13 @@ impl<'a> Record<'a> {
 
     /// The event of a request line, alone or with its response. `event` must be empty.
     #[inline]
-    pub fn pair(&self, response: Option<Answer>, event: &mut Event<'a>, lists: &mut Lists<'a>, arena: &'a Bump) {
+    pub fn pair(
+        &self,
+        response: Option<Answer>,
+        event: &mut Event<'a>,
+        lists: Option<&mut Lists<'a>>,
+        arena: &'a Bump,
+    ) {
         event.format = Format::TwoLine;
         let method = self.text(Key::Method, arena).map_or(Method::Http(Text::plain(b"")), Method::Http);
         self.fill(event, method, Rules::UpTo1_7, lists, arena);
@@ -223,7 +250,14 @@ impl<'a> Record<'a> {
 
     /// Fills in what the values make, in either format.
     #[inline]
-    fn fill(&self, event: &mut Event<'a>, method: Method<'a>, rules: Rules, lists: &mut Lists<'a>, arena: &'a Bump) {
+    fn fill(
+        &self,
+        event: &mut Event<'a>,
+        method: Method<'a>,
+        rules: Rules,
+        lists: Option<&mut Lists<'a>>,
+        arena: &'a Bump,
+    ) {
         let uri = self.text(Key::Uri, arena).unwrap_or(Text::plain(b""));
         let info = request_info(method, uri, rules, arena);
         event.raw = self.line;
@@ -238,13 +272,15 @@ impl<'a> Record<'a> {
             event.object_ref_derived = true;
         }
         event.user.username = self.present(Key::User, &[b"<none>"]).map(|name| name.text(arena));
-        event.user.groups = self.groups(Key::Groups, lists, arena);
         if let Some(name) = self.present(Key::As, &[b"<self>"]) {
-            let groups = self.groups(Key::AsGroups, lists, arena);
+            let groups = self.groups(Key::AsGroups).and_then(|groups| groups.list(arena));
             event.impersonated_user = Some(User { username: Some(name.text(arena)), groups, ..User::default() });
         }
-        let ip = self.present(Key::Ip, &[b"<nil>", b"<unknown>"]);
-        event.source_ips = ip.and_then(|ip| lists.address(ip, arena));
+        let (groups, ip) = (self.groups(Key::Groups), self.present(Key::Ip, &[b"<nil>", b"<unknown>"]));
+        (event.user.groups, event.source_ips) = match lists {
+            Some(lists) => (lists.groups(groups, arena), lists.address(ip, arena)),
+            None => (groups.and_then(|groups| groups.list(arena)), ip.map(|ip| single(ip.bytes(arena), arena))),
+        };
         event.user_agent = self.text(Key::UserAgent, arena).filter(|agent| !agent.is_empty());
         event.request_received = self.prefix.time;
         event.host = self.prefix.host;
@@ -266,9 +302,9 @@ impl<'a> Record<'a> {
         self.get(key).filter(|value| !value.raw.is_empty() && !placeholders.contains(&value.raw))
     }
 
-    #[inline]
-    fn groups(&self, key: Key, lists: &mut Lists<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
-        lists.groups(self.present(key, &[b"<none>", b"<lookup>"])?, arena)
+    #[inline(always)]
+    fn groups(&self, key: Key) -> Option<Quoted<'a>> {
+        self.present(key, &[b"<none>", b"<lookup>"])
     }
 }
 

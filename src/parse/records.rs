@@ -241,6 +241,11 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         if self.region[at] == 0 || self.carry.in_nul_run {
             return Some(self.nul_run(at));
         }
+        if self.region[at].is_ascii_digit()
+            && let Some(next) = self.read_own(at)
+        {
+            return Some(next);
+        }
         let line = self.line(at)?;
         match self.read_line(line) {
             Read::Done => {}
@@ -414,6 +419,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.read_prefixed(line)
     }
 
+    /// Reads a line of text in the server's own layout, which shows its end while it is being read;
+    /// none says nothing about the line.
+    #[inline]
+    fn read_own(&mut self, at: usize) -> Option<usize> {
+        let (found, length) = self.legacy.read_own(&self.region[at..], self.arena)?;
+        let next = at + length + 1;
+        self.legacy(found, &self.region[at..next], at);
+        self.carry.lines += 1;
+        Some(next)
+    }
+
     /// Two text records stand on one line because a line feed was lost: the first ends where the
     /// second begins, and is read as if the line ended there.
     fn joined(&mut self, line: Line, length: usize) -> Read {
@@ -429,7 +445,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let bucket = match found {
             legacy::Line::Event(parts) => {
                 let mut event = Event::empty(parts.line, Format::OneLine);
-                parts.event(&mut event, &mut self.lists, self.arena);
+                parts.event(&mut event, Some(&mut self.lists), self.arena);
                 self.visitor.event(&event, record, offset, record.len());
                 Bucket::Event
             }

@@ -98,7 +98,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         };
         let record = *self.texts.take(note)?;
         let mut event = Event::empty(record.line, Format::TwoLine);
-        record.pair(answer, &mut event, &mut self.texts.lists, self.arena);
+        record.pair(answer, &mut event, Some(&mut self.texts.lists), self.arena);
         let seen = alone(&event, record.line, self.source, response.position, sum);
         Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)))
     }
@@ -248,7 +248,7 @@ pub(super) fn event_of_waiting<'w>(request: &'w Waiting, arena: &'w Bump) -> Opt
         _ => match legacy::read(text, arena) {
             Some(Ok(legacy::Line::Event(record))) => {
                 let mut event = Event::empty(text, Format::OneLine);
-                record.event(&mut event, &mut Lists::default(), arena);
+                record.event(&mut event, None, arena);
                 Some(Object::Event(event))
             }
             _ => None,

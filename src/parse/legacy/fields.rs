@@ -4,9 +4,12 @@
 //! looking for anything. Whatever is not expected there leaves the record to the reader of any order,
 //! so the fast way never decides anything alone.
 
+use std::marker::PhantomData;
+
 use super::Problem;
 use super::quoted::Quoted;
-use crate::parse::quote::special;
+use crate::parse::container::padded;
+use crate::parse::simd::{self, Isa, Job, Level};
 
 /// A key that a server writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,10 +58,10 @@ pub(super) struct Fields {
 impl Fields {
     /// Reads the pairs behind an `AUDIT:` that ends at `at`, and tells where they end.
     #[inline]
-    pub(super) fn read(line: &[u8], at: usize) -> Result<(Self, usize), Problem> {
-        match Self::in_order(line, at) {
-            Some(fields) => Ok((fields, line.len())),
-            None => Self::in_any_order(line, at),
+    pub(super) fn read(level: Level, line: &[u8], at: usize) -> Result<(Self, usize), Problem> {
+        match Self::in_order(level, line, at) {
+            Some((fields, end)) if end == line.len() => Ok((fields, end)),
+            _ => Self::in_any_order(line, at),
         }
     }
 
@@ -82,15 +85,13 @@ impl Fields {
         self.escaped |= u16::from(escaped) << key as u16;
     }
 
-    /// Reads pairs as a server writes them, up to the end of the line.
+    /// Reads pairs as a server writes them and tells where they end. Values never hold a line feed, so
+    /// `text` need not end with the line.
     #[inline]
-    pub(super) fn in_order(line: &[u8], at: usize) -> Option<Self> {
-        let mut cursor = Cursor { line, at, fields: Fields::default() };
-        cursor.expect(Key::Id, b" id=\"")?;
-        if cursor.accept(Key::Response, b" response=\"")?.is_none() {
-            cursor.request()?;
-        }
-        (cursor.at == line.len()).then_some(cursor.fields)
+    pub(super) fn in_order(level: Level, text: &[u8], at: usize) -> Option<(Self, usize)> {
+        let mut fields = Fields::default();
+        let end = simd::at(level, InOrder { text, at, fields: &mut fields })?;
+        Some((fields, end))
     }
 
     /// Reads pairs of any keys from `at` on and tells where they end.
@@ -132,14 +133,41 @@ pub(super) fn key_length(text: &[u8]) -> usize {
     text.iter().position(|b| !matches!(b, b'a'..=b'z' | b'-')).unwrap_or(text.len())
 }
 
-/// Reads values one behind the other.
-struct Cursor<'a> {
-    line: &'a [u8],
+/// Pairs to be read in the server's order.
+struct InOrder<'a, 'f> {
+    text: &'a [u8],
     at: usize,
-    fields: Fields,
+    fields: &'f mut Fields,
 }
 
-impl Cursor<'_> {
+impl Job for InOrder<'_, '_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Option<usize> {
+        let InOrder { text, at, fields } = self;
+        let mut cursor = Cursor { text, at, base: at, stops: 0, fields, isa: PhantomData::<I> };
+        cursor.load()?;
+        cursor.expect(Key::Id, b" id=\"")?;
+        if cursor.accept(Key::Response, b" response=\"")?.is_none() {
+            cursor.request()?;
+        }
+        Some(cursor.at)
+    }
+}
+
+/// Reads values one behind the other.
+struct Cursor<'a, 'f, I> {
+    text: &'a [u8],
+    at: usize,
+    /// Where the sixty-four bytes begin that `stops` is about; never behind `at`.
+    base: usize,
+    stops: u64,
+    fields: &'f mut Fields,
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa> Cursor<'_, '_, I> {
     /// From the address on, a request line or a line of the one-line format.
     #[inline(always)]
     fn request(&mut self) -> Option<()> {
@@ -169,20 +197,59 @@ impl Cursor<'_> {
     /// Takes this key and its value, if it is next; gives up where the value is not closed.
     #[inline(always)]
     fn accept(&mut self, key: Key, literal: &[u8]) -> Option<Option<()>> {
-        if !self.line.get(self.at..).is_some_and(|rest| rest.starts_with(literal)) {
+        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(literal)) {
             return Some(None);
         }
         let start = self.at + literal.len();
-        let mut end = special(self.line, start)?;
-        let escaped = self.line[end] == b'\\';
-        while self.line[end] == b'\\' {
-            end = special(self.line, end + 2)?;
+        self.at = start;
+        let mut escaped = false;
+        loop {
+            let stop = self.stop()?;
+            self.at = stop + 1;
+            match self.text[stop] {
+                b'"' => break self.fields.set(key, start, stop, escaped),
+                b'\\' if self.text.get(stop + 1) != Some(&b'\n') => {
+                    escaped = true;
+                    self.at = stop + 2;
+                }
+                _ => return None,
+            }
         }
-        self.fields.set(key, start, end, escaped);
-        self.at = end + 1;
         Some(Some(()))
     }
+
+    /// The next quote, backslash or line feed.
+    #[inline(always)]
+    fn stop(&mut self) -> Option<usize> {
+        loop {
+            let ahead = self.at - self.base;
+            if ahead < 64 {
+                let left = self.stops >> ahead;
+                if left != 0 {
+                    return Some(self.at + left.trailing_zeros() as usize);
+                }
+                self.at = self.base + 64;
+            }
+            self.base = self.at;
+            self.load()?;
+        }
+    }
+
+    /// Looks at the sixty-four bytes from `base` on, as far as there are any.
+    #[inline(always)]
+    fn load(&mut self) -> Option<()> {
+        let rest = self.text.get(self.base..).filter(|rest| !rest.is_empty())?;
+        self.stops = match rest.first_chunk() {
+            Some(block) => I::marks(block) | I::equal(block, b'\n'),
+            None => {
+                let block = padded(rest);
+                I::marks(&block) | I::equal(&block, b'\n')
+            }
+        };
+        Some(())
+    }
 }
+
 
 #[cfg(test)]
 mod tests {
@@ -199,9 +266,18 @@ mod tests {
     /// Where the reader of the server's order answers, the reader of any order gives the same; returns
     /// whether it answered.
     fn agrees(line: &[u8]) -> bool {
-        let Some(fields) = Fields::in_order(line, 0) else { return false };
-        assert_eq!(Fields::in_any_order(line, 0), Ok((fields, line.len())), "{}", String::from_utf8_lossy(line));
-        true
+        let mut answers = Level::available().into_iter().map(|level| Fields::in_order(level, line, 0));
+        let answer = answers.next().flatten();
+        assert!(answers.all(|other| other == answer), "{}", String::from_utf8_lossy(line));
+        let Some((fields, end)) = answer else { return false };
+        // Where the line feed is, the line would have been cut.
+        let whole = memchr::memchr(b'\n', line).unwrap_or(line.len());
+        let general = Fields::in_any_order(&line[..whole], 0);
+        assert!(end <= whole);
+        if end == whole {
+            assert_eq!(general, Ok((fields, end)), "{}", String::from_utf8_lossy(line));
+        }
+        end == whole
     }
 
     #[test]
@@ -209,7 +285,7 @@ mod tests {
         for line in LINES {
             assert!(agrees(line.as_bytes()), "{line}");
         }
-        let fields = Fields::in_order(LINES[3].as_bytes(), 0).expect("the server's order");
+        let (fields, _) = Fields::in_order(Level::best(), LINES[3].as_bytes(), 0).expect("the server's order");
         let user = fields.get(LINES[3].as_bytes(), Key::User).expect("a user");
         assert_eq!((user.raw, user.escaped), (&br#"ad\"min"#[..], true));
         assert!(!fields.has(Key::Response));

@@ -33,6 +33,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// The bytes meant.
+    #[inline]
     pub(super) fn bytes(self, arena: &'a Bump) -> &'a [u8] {
         if !self.escaped {
             return self.raw;
@@ -43,6 +44,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// The text meant.
+    #[inline]
     pub(super) fn text(self, arena: &'a Bump) -> Text<'a> {
         Text::plain(self.bytes(arena))
     }
@@ -121,13 +123,15 @@ impl Default for Lists<'_> {
 impl<'a> Lists<'a> {
     /// [`Quoted::list`], if not known yet.
     #[inline]
-    pub(super) fn groups(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+    pub(super) fn groups(&mut self, value: Option<Quoted<'a>>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        let value = value?;
         self.groups.get(value.raw, || value.list(arena))
     }
 
     /// [`single`], if not known yet.
     #[inline]
-    pub(super) fn address(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+    pub(super) fn address(&mut self, value: Option<Quoted<'a>>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        let value = value?;
         self.addresses.get(value.raw, || Some(single(value.bytes(arena), arena)))
     }
 }
@@ -285,8 +289,8 @@ mod tests {
             for number in 0..1000 {
                 let text = format!("\\\"group-{number}\\\"");
                 let value = Quoted { raw: arena.alloc_slice_copy(text.as_bytes()), escaped: true };
-                assert_eq!(lists.groups(value, &arena), value.list(&arena));
-                assert_eq!(lists.address(value, &arena), Some(single(value.bytes(&arena), &arena)));
+                assert_eq!(lists.groups(Some(value), &arena), value.list(&arena));
+                assert_eq!(lists.address(Some(value), &arena), Some(single(value.bytes(&arena), &arena)));
             }
         }
     }
