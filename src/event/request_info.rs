@@ -8,6 +8,8 @@
 //!
 //! It runs once per event, so it borrows from the URL and touches the arena only for what is encoded.
 
+use std::cmp::Ordering;
+
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use memchr::{memchr, memchr2, memchr3, memmem};
@@ -67,11 +69,10 @@ pub fn request_info<'a>(method: Method<'a>, uri: Text<'a>, rules: Rules, arena: 
         }
         Method::Http(http) => Text::plain(match found.special.unwrap_or_else(|| verb_of(http)) {
             b"get" if object.name.is_none() => {
-                let options = query.options(arena);
-                if rules == Rules::Modern {
-                    object.name = options.name(arena);
+                if rules == Rules::Modern && !query.rest.is_empty() {
+                    object.name = query.options(arena).name(arena);
                 }
-                if options.wants_watch(rules) { b"watch" } else { b"list" }
+                if wants_watch(query.value(b"watch", arena), rules) { b"watch" } else { b"list" }
             }
             b"delete" if object.name.is_none() => b"deletecollection",
             verb => verb,
@@ -261,16 +262,36 @@ struct Query<'a> {
     escaped: bool,
 }
 
-/// The parameters that decide verb and name of a list; the first of several counts.
+/// The parameters that decide the name of a list; the first of several counts.
 #[derive(Default)]
 struct ListOptions<'a> {
-    watch: Option<&'a [u8]>,
     field_selector: Option<&'a [u8]>,
     limit: Option<&'a [u8]>,
     timeout_seconds: Option<&'a [u8]>,
 }
 
 impl<'a> Query<'a> {
+    /// The value of a parameter: that of the first one that can be decoded.
+    fn value(mut self, wanted: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+        while let Some(parameter) = self.next_parameter() {
+            let at = memchr(b'=', parameter);
+            let (key, value) = parameter.split_at(at.unwrap_or(parameter.len()));
+            // Encoding only makes a key longer.
+            let is_wanted = match key.len().cmp(&wanted.len()) {
+                Ordering::Less => false,
+                Ordering::Equal => key == wanted,
+                Ordering::Greater => self.component(key, arena) == Some(wanted),
+            };
+            if is_wanted
+                && memchr(b';', parameter).is_none()
+                && let Some(value) = self.component(value.get(1..).unwrap_or_default(), arena)
+            {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     fn options(mut self, arena: &'a Bump) -> ListOptions<'a> {
         let mut options = ListOptions::default();
         while let Some(parameter) = self.next_parameter() {
@@ -321,22 +342,21 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Only `0`, `false` and absence mean a list, and before 1.8 the empty value.
+fn wants_watch(watch: Option<&[u8]>, rules: Rules) -> bool {
+    watch.is_some_and(|value| {
+        let off = value == b"0" || value.eq_ignore_ascii_case(b"false");
+        !off && (rules == Rules::Modern || !value.is_empty())
+    })
+}
+
 impl<'a> ListOptions<'a> {
     fn slot(&mut self, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
         Some(match key {
-            b"watch" => &mut self.watch,
             b"fieldSelector" => &mut self.field_selector,
             b"limit" => &mut self.limit,
             b"timeoutSeconds" => &mut self.timeout_seconds,
             _ => return None,
-        })
-    }
-
-    /// Only `0`, `false` and absence mean a list, and before 1.8 the empty value.
-    fn wants_watch(&self, rules: Rules) -> bool {
-        self.watch.is_some_and(|value| {
-            let off = value == b"0" || value.eq_ignore_ascii_case(b"false");
-            !off && (rules == Rules::Modern || !value.is_empty())
         })
     }
 

@@ -218,7 +218,7 @@ impl<'a> Record<'a> {
 
     /// The event of a line of the one-line format. `event` must be empty. (An event is large: returning
     /// it would copy it twice.) `lists` pay off where many events are made.
-    pub fn event(&self, event: &mut Event<'a>, lists: Option<&mut Lists<'a>>, arena: &'a Bump) {
+    pub fn event(&self, event: &mut Event<'a>, lists: Option<&mut Lists>, arena: &'a Bump) {
         event.format = Format::OneLine;
         let verb = self.text(Key::Method, arena).map_or(Method::Verb(Text::plain(b"")), Method::Verb);
         self.fill(event, verb, Rules::Modern, lists, arena);
@@ -229,13 +229,7 @@ impl<'a> Record<'a> {
 
     /// The event of a request line, alone or with its response. `event` must be empty.
     #[inline]
-    pub fn pair(
-        &self,
-        response: Option<Answer>,
-        event: &mut Event<'a>,
-        lists: Option<&mut Lists<'a>>,
-        arena: &'a Bump,
-    ) {
+    pub fn pair(&self, response: Option<Answer>, event: &mut Event<'a>, lists: Option<&mut Lists>, arena: &'a Bump) {
         event.format = Format::TwoLine;
         let method = self.text(Key::Method, arena).map_or(Method::Http(Text::plain(b"")), Method::Http);
         self.fill(event, method, Rules::UpTo1_7, lists, arena);
@@ -255,7 +249,7 @@ impl<'a> Record<'a> {
         event: &mut Event<'a>,
         method: Method<'a>,
         rules: Rules,
-        lists: Option<&mut Lists<'a>>,
+        lists: Option<&mut Lists>,
         arena: &'a Bump,
     ) {
         let uri = self.text(Key::Uri, arena).unwrap_or(Text::plain(b""));
@@ -276,11 +270,12 @@ impl<'a> Record<'a> {
             let groups = self.groups(Key::AsGroups).and_then(|groups| groups.list(arena));
             event.impersonated_user = Some(User { username: Some(name.text(arena)), groups, ..User::default() });
         }
-        let (groups, ip) = (self.groups(Key::Groups), self.present(Key::Ip, &[b"<nil>", b"<unknown>"]));
-        (event.user.groups, event.source_ips) = match lists {
-            Some(lists) => (lists.groups(groups, arena), lists.address(ip, arena)),
-            None => (groups.and_then(|groups| groups.list(arena)), ip.map(|ip| single(ip.bytes(arena), arena))),
-        };
+        event.user.groups = self.groups(Key::Groups).and_then(|groups| match lists {
+            Some(lists) => lists.list(groups, arena),
+            None => groups.list(arena),
+        });
+        let ip = self.present(Key::Ip, &[b"<nil>", b"<unknown>"]);
+        event.source_ips = ip.map(|ip| single(ip.bytes(arena), arena));
         event.user_agent = self.text(Key::UserAgent, arena).filter(|agent| !agent.is_empty());
         event.request_received = self.prefix.time;
         event.host = self.prefix.host;

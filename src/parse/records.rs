@@ -141,7 +141,6 @@ pub fn read_region<'a>(
         canonical: Canonical::default(),
         physical: None,
         legacy: legacy::Reader::default(),
-        lists: legacy::Lists::default(),
     };
     let mut at = 0;
     while at < region.len() {
@@ -184,7 +183,6 @@ struct Reader<'a, 'r, V> {
     physical: Option<Line>,
     /// Reads lines of the text formats.
     legacy: legacy::Reader,
-    lists: legacy::Lists<'a>,
 }
 
 /// One physical line: where it starts, where its content ends, where the next one starts.
@@ -445,7 +443,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let bucket = match found {
             legacy::Line::Event(parts) => {
                 let mut event = Event::empty(parts.line, Format::OneLine);
-                parts.event(&mut event, Some(&mut self.lists), self.arena);
+                parts.event(&mut event, None, self.arena);
                 self.visitor.event(&event, record, offset, record.len());
                 Bucket::Event
             }

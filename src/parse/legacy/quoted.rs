@@ -106,73 +106,56 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// Lists read lately. Few users make most of the requests, so most lists of groups, and most addresses,
-/// have been turned into JSON already.
-#[derive(Debug)]
-pub struct Lists<'a> {
-    groups: Known<'a, 64>,
-    addresses: Known<'a, 256>,
+/// Lists of groups as JSON, as far as read lately: few users make most of the requests.
+#[derive(Debug, Default)]
+pub struct Lists {
+    /// A literal's inside and the list it is, one pair for each place that a literal may have.
+    known: Vec<(Box<[u8]>, Box<[u8]>)>,
 }
 
-impl Default for Lists<'_> {
-    fn default() -> Self {
-        Lists { groups: Known::default(), addresses: Known::default() }
-    }
-}
+impl Lists {
+    const PLACES: usize = 512;
 
-impl<'a> Lists<'a> {
-    /// [`Quoted::list`], if not known yet.
+    /// Literals longer than this are not worth remembering.
+    const LONGEST: usize = 1024;
+
+    /// [`Quoted::list`], remembered.
     #[inline]
-    pub(super) fn groups(&mut self, value: Option<Quoted<'a>>, arena: &'a Bump) -> Option<RawJson<'a>> {
-        let value = value?;
-        self.groups.get(value.raw, || value.list(arena))
-    }
-
-    /// [`single`], if not known yet.
-    #[inline]
-    pub(super) fn address(&mut self, value: Option<Quoted<'a>>, arena: &'a Bump) -> Option<RawJson<'a>> {
-        let value = value?;
-        self.addresses.get(value.raw, || Some(single(value.bytes(arena), arena)))
-    }
-}
-
-/// What values mean, one for each place that a value's bytes may lead to.
-#[derive(Debug)]
-struct Known<'a, const PLACES: usize>([(&'a [u8], RawJson<'a>); PLACES]);
-
-impl<const PLACES: usize> Default for Known<'_, PLACES> {
-    fn default() -> Self {
-        // No value that is looked for is empty.
-        Known([(b"", RawJson(b"")); PLACES])
-    }
-}
-
-impl<'a, const PLACES: usize> Known<'a, PLACES> {
-    #[inline]
-    fn get(&mut self, raw: &'a [u8], make: impl FnOnce() -> Option<RawJson<'a>>) -> Option<RawJson<'a>> {
-        let (known, meaning) = &mut self.0[place(raw) % PLACES];
-        if *known != raw {
-            *meaning = make()?;
-            *known = raw;
+    pub(super) fn list<'a>(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        match self.known.get(place(value.raw)) {
+            Some((raw, list)) if !list.is_empty() && **raw == *value.raw => Some(RawJson(arena.alloc_slice_copy(list))),
+            _ => self.list_anew(value, arena),
         }
-        Some(*meaning)
+    }
+
+    #[cold]
+    fn list_anew<'a>(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        let list = value.list(arena)?;
+        if value.raw.len() <= Self::LONGEST {
+            self.known.resize_with(Self::PLACES, Default::default);
+            self.known[place(value.raw)] = (value.raw.into(), list.0.into());
+        }
+        Some(list)
     }
 }
 
-/// A number from the length, middle and end of a value: what tells one list of groups, or one
-/// address, from another.
+/// The place of a literal, from its length, middle and end: what tells one list of groups from another.
 #[inline]
 fn place(raw: &[u8]) -> usize {
     let word =
-        |at: usize| raw.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u32::from_le_bytes(*word));
-    let middle = u64::from(word(raw.len() / 2));
-    let end = u64::from(word(raw.len().saturating_sub(4)));
-    let mixed = ((middle << 32 | end) ^ raw.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 48) as usize
+        |at: usize| raw.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+    let sum = word(raw.len() / 2) ^ word(raw.len().saturating_sub(24)).rotate_left(29) ^ raw.len() as u64;
+    (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize % Lists::PLACES
 }
 
 /// A JSON array of one string.
 pub(super) fn single<'a>(value: &[u8], arena: &'a Bump) -> RawJson<'a> {
+    if value.iter().all(|b| matches!(b, b'0'..=b':' | b'a'..=b'f' | b'.')) {
+        let out = arena.alloc_slice_fill_copy(value.len() + 4, b'"');
+        out[2..value.len() + 2].copy_from_slice(value);
+        (out[0], out[value.len() + 3]) = (b'[', b']');
+        return RawJson(out);
+    }
     let mut out = BumpVec::with_capacity_in(value.len() + 4, arena);
     out.push(b'[');
     push_string(value, &mut out);
@@ -285,13 +268,22 @@ mod tests {
     fn a_list_known_is_the_list() {
         let arena = Bump::new();
         let mut lists = Lists::default();
-        for _ in 0..2 {
-            for number in 0..1000 {
-                let text = format!("\\\"group-{number}\\\"");
-                let value = Quoted { raw: arena.alloc_slice_copy(text.as_bytes()), escaped: true };
-                assert_eq!(lists.groups(Some(value), &arena), value.list(&arena));
-                assert_eq!(lists.address(Some(value), &arena), Some(single(value.bytes(&arena), &arena)));
+        for number in (0..2000).chain(0..2000) {
+            let text = format!("\\\"group-{number}\\\"");
+            let value = Quoted { raw: text.as_bytes(), escaped: true };
+            for _ in 0..2 {
+                assert_eq!(lists.list(value, &arena), value.list(&arena));
             }
+        }
+        assert_eq!(lists.list(Quoted { raw: b"", escaped: false }, &arena), None);
+    }
+
+    #[test]
+    fn an_address_is_a_list_of_one() {
+        for text in ["10.0.0.1", "fe80::1", "999.a", "", "x\"y", "<none>"] {
+            let arena = Bump::new();
+            let expected = serde_json::to_string(&[text]).unwrap().replace('<', "\\u003c").replace('>', "\\u003e");
+            assert_eq!(single(text.as_bytes(), &arena).0, expected.as_bytes());
         }
     }
 
