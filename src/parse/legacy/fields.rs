@@ -250,7 +250,6 @@ impl<I: Isa> Cursor<'_, '_, I> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
