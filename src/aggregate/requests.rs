@@ -158,9 +158,7 @@ impl Requests {
                 Entry::Pair { slot, own, halves: index } => {
                     let own = journal.measures[own as usize];
                     let Some((request, response)) = journal.halves.get(index as usize) else { continue };
-                    if self.is_new(identity) {
-                        let stages = request.stages;
-                        self.settled.insert(identity, Settled { owner, slot, stages });
+                    if self.settle_new(identity, Settled { owner, slot, stages: request.stages }) {
                         continue;
                     }
                     listener.repeat(owner, slot, own);
@@ -236,10 +234,12 @@ impl Requests {
         listener.amend(first.owner, first.slot, own.sum);
     }
 
-    /// Whether nothing that came before its chunk has a say in a two-line pair.
-    fn is_new(&mut self, identity: Identity) -> bool {
+    /// Settles a two-line pair that met within its chunk, unless what came before the chunk has a say
+    /// in it.
+    #[inline]
+    fn settle_new(&mut self, identity: Identity, settled: Settled) -> bool {
         let is_known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
-        !is_known && self.settled.get_mut(identity).is_none()
+        !is_known && self.settled.insert_new(identity, settled)
     }
 
     /// A handler may write its header twice; the first response is the one that was sent.
@@ -367,6 +367,22 @@ impl Window {
             self.young.clear();
         }
         self.young.insert(identity.0, settled);
+    }
+
+    /// Remembers a request unless it is there already, and tells whether it was not.
+    #[inline]
+    fn insert_new(&mut self, identity: Identity, settled: Settled) -> bool {
+        if self.old.contains_key(&identity.0) {
+            return false;
+        }
+        if self.young.len() < Self::SIZE {
+            return self.young.try_insert(identity.0, settled).is_ok();
+        }
+        let is_new = !self.young.contains_key(&identity.0);
+        if is_new {
+            self.insert(identity, settled);
+        }
+        is_new
     }
 
     fn get_mut(&mut self, identity: Identity) -> Option<&mut Settled> {

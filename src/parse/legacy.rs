@@ -121,11 +121,12 @@ impl Reader {
     #[inline]
     pub fn read_own<'a>(&mut self, text: &'a [u8], arena: &'a Bump) -> Option<(Line<'a>, usize)> {
         let (start, prefix) = self.server_prefix(text)?;
-        let (fields, end) = Fields::in_order(self.level, text, start + MARK.len())?;
+        let mut record = Record { line: text, prefix, fields: Fields::default() };
+        let end = record.fields.read_in_order(self.level, text, start + MARK.len())?;
         if text.get(end) != Some(&b'\n') {
             return None;
         }
-        let record = Record { line: text.get(..end)?, prefix, fields };
+        record.line = text.get(..end)?;
         record.classify(start, arena).ok().map(|line| (line, end))
     }
 

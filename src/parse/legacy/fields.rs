@@ -59,8 +59,9 @@ impl Fields {
     /// Reads the pairs behind an `AUDIT:` that ends at `at`, and tells where they end.
     #[inline]
     pub(super) fn read(level: Level, line: &[u8], at: usize) -> Result<(Self, usize), Problem> {
-        match Self::in_order(level, line, at) {
-            Some((fields, end)) if end == line.len() => Ok((fields, end)),
+        let mut fields = Fields::default();
+        match fields.read_in_order(level, line, at) {
+            Some(end) if end == line.len() => Ok((fields, end)),
             _ => Self::in_any_order(line, at),
         }
     }
@@ -85,13 +86,11 @@ impl Fields {
         self.escaped |= u16::from(escaped) << key as u16;
     }
 
-    /// Reads pairs as a server writes them and tells where they end. Values never hold a line feed, so
-    /// `text` need not end with the line.
+    /// Reads pairs as a server writes them and tells where they end; without an answer `self`, which must
+    /// be empty, is worth nothing. Values never hold a line feed, so `text` need not end with the line.
     #[inline]
-    pub(super) fn in_order(level: Level, text: &[u8], at: usize) -> Option<(Self, usize)> {
-        let mut fields = Fields::default();
-        let end = simd::at(level, InOrder { text, at, fields: &mut fields })?;
-        Some((fields, end))
+    pub(super) fn read_in_order(&mut self, level: Level, text: &[u8], at: usize) -> Option<usize> {
+        simd::at(level, InOrder { text, at, fields: self })
     }
 
     /// Reads pairs of any keys from `at` on and tells where they end.
@@ -262,10 +261,16 @@ mod tests {
         r#" id="3c" stage="ResponseComplete" ip="10.0.0.9" method="create" user="u" groups="\"a\\\\b\"" as="alice" asgroups="\"dev\"" user-agent="evil \xff stage=\"Panic\" AUDIT: id=\"x\"" namespace="dev" uri="/x" response="101""#,
     ];
 
+    fn in_order(level: Level, line: &[u8]) -> Option<(Fields, usize)> {
+        let mut fields = Fields::default();
+        let end = fields.read_in_order(level, line, 0)?;
+        Some((fields, end))
+    }
+
     /// Where the reader of the server's order answers, the reader of any order gives the same; returns
     /// whether it answered.
     fn agrees(line: &[u8]) -> bool {
-        let mut answers = Level::available().into_iter().map(|level| Fields::in_order(level, line, 0));
+        let mut answers = Level::available().into_iter().map(|level| in_order(level, line));
         let answer = answers.next().flatten();
         assert!(answers.all(|other| other == answer), "{}", String::from_utf8_lossy(line));
         let Some((fields, end)) = answer else { return false };
@@ -284,7 +289,7 @@ mod tests {
         for line in LINES {
             assert!(agrees(line.as_bytes()), "{line}");
         }
-        let (fields, _) = Fields::in_order(Level::best(), LINES[3].as_bytes(), 0).expect("the server's order");
+        let (fields, _) = in_order(Level::best(), LINES[3].as_bytes()).expect("the server's order");
         let user = fields.get(LINES[3].as_bytes(), Key::User).expect("a user");
         assert_eq!((user.raw, user.escaped), (&br#"ad\"min"#[..], true));
         assert!(!fields.has(Key::Response));

@@ -109,8 +109,15 @@ impl<'a> Quoted<'a> {
 /// Lists of groups as JSON, as far as read lately: few users make most of the requests.
 #[derive(Debug, Default)]
 pub struct Lists {
-    /// A literal's inside and the list it is, one pair for each place that a literal may have.
-    known: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// One for each place that a literal may have.
+    known: Vec<Known>,
+}
+
+/// A literal's inside and the list it is; at first neither.
+#[derive(Debug, Default)]
+struct Known {
+    raw: Box<[u8]>,
+    list: Box<[u8]>,
 }
 
 impl Lists {
@@ -123,7 +130,9 @@ impl Lists {
     #[inline]
     pub(super) fn list<'a>(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
         match self.known.get(place(value.raw)) {
-            Some((raw, list)) if !list.is_empty() && **raw == *value.raw => Some(RawJson(arena.alloc_slice_copy(list))),
+            Some(known) if !known.list.is_empty() && *known.raw == *value.raw => {
+                Some(RawJson(arena.alloc_slice_copy(&known.list)))
+            }
             _ => self.list_anew(value, arena),
         }
     }
@@ -133,7 +142,7 @@ impl Lists {
         let list = value.list(arena)?;
         if value.raw.len() <= Self::LONGEST {
             self.known.resize_with(Self::PLACES, Default::default);
-            self.known[place(value.raw)] = (value.raw.into(), list.0.into());
+            self.known[place(value.raw)] = Known { raw: value.raw.into(), list: list.0.into() };
         }
         Some(list)
     }
