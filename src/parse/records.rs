@@ -144,7 +144,7 @@ pub fn read_region<'a>(
     };
     let mut at = 0;
     while at < region.len() {
-        if let Some(next) = reader.canonical_line(at) {
+        if let Some(next) = reader.own_line(at) {
             reader.carry.lines += 1;
             at = next;
             continue;
@@ -215,12 +215,21 @@ struct Tear {
 }
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    /// Reads the line at `at` if it is one canonical event. Its end is found by reading it.
+    /// Reads the line at `at` if it is as a server writes it, and tells where it ends, which is found by
+    /// reading it. None says nothing about the line.
+    #[inline]
+    fn own_line(&mut self, at: usize) -> Option<usize> {
+        match self.region[at] {
+            _ if self.carry.in_nul_run => None,
+            b'{' => self.canonical_line(at),
+            b'0'..=b'9' => self.text_line(at),
+            _ => None,
+        }
+    }
+
+    /// Reads the line at `at` if it is one canonical event.
     #[inline]
     fn canonical_line(&mut self, at: usize) -> Option<usize> {
-        if self.carry.in_nul_run {
-            return None;
-        }
         let mut event = Event::empty(&[], Format::V1);
         let end = self.canonical.read(self.region, at, self.region.len(), self.arena, &mut event)?;
         if self.region.get(end) != Some(&b'\n') {
@@ -231,6 +240,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Some(end + 1)
     }
 
+    /// Reads the line at `at` if it is a text record in the server's own layout.
+    #[inline]
+    fn text_line(&mut self, at: usize) -> Option<usize> {
+        let (found, length) = self.legacy.read_own(&self.region[at..], self.arena)?;
+        let next = at + length + 1;
+        self.legacy(found, &self.region[at..next], at);
+        Some(next)
+    }
+
     /// Reads the record at `at`, counts its line feeds and tells where it ends; none when it needs bytes
     /// that are not there yet.
     fn record(&mut self, at: usize) -> Option<usize> {
@@ -238,11 +256,6 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.counted = (at, 0);
         if self.region[at] == 0 || self.carry.in_nul_run {
             return Some(self.nul_run(at));
-        }
-        if self.region[at].is_ascii_digit()
-            && let Some(next) = self.read_own(at)
-        {
-            return Some(next);
         }
         let line = self.line(at)?;
         match self.read_line(line) {
@@ -415,17 +428,6 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             None => {}
         }
         self.read_prefixed(line)
-    }
-
-    /// Reads a line of text in the server's own layout, which shows its end while it is being read;
-    /// none says nothing about the line.
-    #[inline]
-    fn read_own(&mut self, at: usize) -> Option<usize> {
-        let (found, length) = self.legacy.read_own(&self.region[at..], self.arena)?;
-        let next = at + length + 1;
-        self.legacy(found, &self.region[at..next], at);
-        self.carry.lines += 1;
-        Some(next)
     }
 
     /// Two text records stand on one line because a line feed was lost: the first ends where the
