@@ -34,7 +34,7 @@ use crate::parse::records::{Carry, RegionEnd, read_region};
 use crate::parse::sieve::Sieve;
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
-use observer::{ChunkState, Observer};
+use observer::{ChunkState, Observer, Texts};
 use reel::Batch;
 use skim::{Piece, Skim};
 use sought::{Early, Sought};
@@ -379,6 +379,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             since: self.sought.and_then(|sought| sought.seek.since),
             sieve,
             arena: &bench.arena,
+            texts: Texts::default(),
         };
         let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
         bench.state.journal.keep(region.bytes);

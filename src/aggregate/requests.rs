@@ -146,7 +146,6 @@ const RESPONSES_KEPT: usize = 1 << 19;
 impl Requests {
     /// Takes over what the next chunk saw.
     pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
-        let mut halves: Vec<_> = std::mem::take(&mut journal.halves).into_iter().map(Some).collect();
         for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
             self.sequence += if let Entry::Passed(count) = entry { u64::from(count) } else { 1 };
             self.give_up(position, listener);
@@ -158,9 +157,15 @@ impl Requests {
                 }
                 Entry::Pair { slot, own, halves: index } => {
                     let own = journal.measures[own as usize];
-                    if let Some(Some(pair)) = halves.get_mut(index as usize).map(Option::take) {
-                        self.pair_of_chunk(identity, (owner, slot), pair, own, listener);
+                    let Some((request, response)) = journal.halves.get(index as usize) else { continue };
+                    if self.settle_new(identity, Settled { owner, slot, stages: request.stages }) {
+                        continue;
                     }
+                    listener.repeat(owner, slot, own);
+                    let mut request = request.clone();
+                    request.keep(&journal.regions);
+                    self.wait(identity, request, listener);
+                    self.respond(identity, *response, listener);
                 }
                 Entry::Waiting(index) => {
                     if let Some(stage) = journal.waiting.get_mut(index as usize).and_then(Option::take) {
@@ -229,22 +234,12 @@ impl Requests {
         listener.amend(first.owner, first.slot, own.sum);
     }
 
-    /// A pair that met within its chunk stands, unless what came before the chunk had a say in it.
-    fn pair_of_chunk(
-        &mut self,
-        identity: Identity,
-        (owner, slot): (Owner, Slot),
-        (request, response): (Waiting, Response),
-        own: Repeat,
-        listener: &mut impl Listener,
-    ) {
-        let known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
-        if known || self.settled.get_mut(identity).is_some() {
-            listener.repeat(owner, slot, own);
-            self.wait(identity, request, listener);
-            return self.respond(identity, response, listener);
-        }
-        self.settled.insert(identity, Settled { owner, slot, stages: request.stages });
+    /// Settles a two-line pair that met within its chunk, unless what came before the chunk has a say
+    /// in it.
+    #[inline]
+    fn settle_new(&mut self, identity: Identity, settled: Settled) -> bool {
+        let is_known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
+        !is_known && self.settled.insert_new(identity, settled)
     }
 
     /// A handler may write its header twice; the first response is the one that was sent.
@@ -372,6 +367,22 @@ impl Window {
             self.young.clear();
         }
         self.young.insert(identity.0, settled);
+    }
+
+    /// Remembers a request unless it is there already, and tells whether it was not.
+    #[inline]
+    fn insert_new(&mut self, identity: Identity, settled: Settled) -> bool {
+        if self.old.contains_key(&identity.0) {
+            return false;
+        }
+        if self.young.len() < Self::SIZE {
+            return self.young.try_insert(identity.0, settled).is_ok();
+        }
+        let is_new = !self.young.contains_key(&identity.0);
+        if is_new {
+            self.insert(identity, settled);
+        }
+        is_new
     }
 
     fn get_mut(&mut self, identity: Identity) -> Option<&mut Settled> {

@@ -8,9 +8,11 @@
 //!
 //! It runs once per event, so it borrows from the URL and touches the arena only for what is encoded.
 
+use std::cmp::Ordering;
+
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memchr3, memmem};
 
 use super::{ObjectReference, Text};
 
@@ -67,11 +69,10 @@ pub fn request_info<'a>(method: Method<'a>, uri: Text<'a>, rules: Rules, arena: 
         }
         Method::Http(http) => Text::plain(match found.special.unwrap_or_else(|| verb_of(http)) {
             b"get" if object.name.is_none() => {
-                let options = query.options(arena);
-                if rules == Rules::Modern {
-                    object.name = options.name(arena);
+                if rules == Rules::Modern && !query.rest.is_empty() {
+                    object.name = query.options(arena).name(arena);
                 }
-                if options.wants_watch(rules) { b"watch" } else { b"list" }
+                if wants_watch(query.value(b"watch", arena), rules) { b"watch" } else { b"list" }
             }
             b"delete" if object.name.is_none() => b"deletecollection",
             verb => verb,
@@ -173,7 +174,23 @@ fn bare_verb<'a>(method: Method<'a>, arena: &'a Bump) -> Text<'a> {
 }
 
 /// The percent-decoded path and the query of a URL.
+#[inline]
 fn split<'a>(uri: Text<'a>, arena: &'a Bump) -> (&'a [u8], Query<'a>) {
+    let raw = uri.raw();
+    let mark = if uri.is_escaped() { memchr3(b'?', b'%', b'\\', raw) } else { memchr2(b'?', b'%', raw) };
+    let (path, query) = raw.split_at(mark.unwrap_or(raw.len()));
+    match query {
+        [] | [b'?', ..] => {
+            let rest = query.get(1..).unwrap_or_default();
+            (without_host(path), Query { rest, escaped: uri.is_escaped() })
+        }
+        _ => split_encoded(uri, arena),
+    }
+}
+
+/// As [`split`], where the path may hold something encoded.
+#[cold]
+fn split_encoded<'a>(uri: Text<'a>, arena: &'a Bump) -> (&'a [u8], Query<'a>) {
     let (mut raw, mut escaped) = (uri.raw(), uri.is_escaped());
     let mut end = if escaped { memchr2(b'?', b'\\', raw) } else { memchr(b'?', raw) };
     if end.is_some_and(|at| raw.get(at) == Some(&b'\\')) {
@@ -208,12 +225,33 @@ fn cut_path<'s, 'a>(path: &'a [u8], segments: &'s mut [&'a [u8]; SEGMENTS]) -> &
     if path.is_empty() {
         return &[];
     }
-    let mut count = 0;
-    for (slot, segment) in segments.iter_mut().zip(path.split(|&b| b == b'/')) {
-        *slot = segment;
-        count += 1;
+    let (words, tail) = path.as_chunks();
+    let mut last = [0; 8];
+    last[..tail.len()].copy_from_slice(tail);
+    let (mut from, mut count) = (0, 0);
+    for (index, word) in words.iter().chain([&last]).enumerate() {
+        let mut slashes = slashes(*word);
+        while slashes != 0 {
+            let at = index * 8 + slashes.trailing_zeros() as usize / 8;
+            let (Some(slot), Some(segment)) = (segments.get_mut(count), path.get(from..at)) else { return segments };
+            *slot = segment;
+            (from, count) = (at + 1, count + 1);
+            slashes &= slashes - 1;
+        }
     }
-    segments.get(..count).unwrap_or_default()
+    let (Some(slot), Some(segment)) = (segments.get_mut(count), path.get(from..)) else { return segments };
+    *slot = segment;
+    segments.get(..=count).unwrap_or_default()
+}
+
+/// The highest bit of every byte that is a slash. Paths are short: a search would cost more for each
+/// slash than looking at eight bytes does.
+#[inline]
+const fn slashes(word: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let other = u64::from_le_bytes(word) ^ 0x2f2f_2f2f_2f2f_2f2f;
+    // No byte's sum carries into the next one.
+    !(((other & LOW) + LOW) | other | LOW)
 }
 
 /// A raw query, cut into parameters only when a list needs them.
@@ -224,30 +262,43 @@ struct Query<'a> {
     escaped: bool,
 }
 
-/// The parameters that decide verb and name of a list; the first of several counts.
+/// The parameters that decide the name of a list; the first of several counts.
 #[derive(Default)]
 struct ListOptions<'a> {
-    watch: Option<&'a [u8]>,
     field_selector: Option<&'a [u8]>,
     limit: Option<&'a [u8]>,
     timeout_seconds: Option<&'a [u8]>,
 }
 
 impl<'a> Query<'a> {
+    /// The value of a parameter: that of the first one that can be decoded.
+    fn value(mut self, wanted: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+        while let Some(parameter) = self.next_parameter() {
+            let at = memchr(b'=', parameter);
+            let (key, value) = parameter.split_at(at.unwrap_or(parameter.len()));
+            // Encoding only makes a key longer.
+            let is_wanted = match key.len().cmp(&wanted.len()) {
+                Ordering::Less => false,
+                Ordering::Equal => key == wanted,
+                Ordering::Greater => self.component(key, arena) == Some(wanted),
+            };
+            if is_wanted
+                && memchr(b';', parameter).is_none()
+                && let Some(value) = self.component(value.get(1..).unwrap_or_default(), arena)
+            {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     fn options(mut self, arena: &'a Bump) -> ListOptions<'a> {
         let mut options = ListOptions::default();
         while let Some(parameter) = self.next_parameter() {
             let at = memchr(b'=', parameter);
             let (key, value) = parameter.split_at(at.unwrap_or(parameter.len()));
             // Go drops a parameter it cannot decode, and any with a semicolon.
-            let Some(key) = self.component(key, arena) else { continue };
-            let slot = match key {
-                b"watch" => &mut options.watch,
-                b"fieldSelector" => &mut options.field_selector,
-                b"limit" => &mut options.limit,
-                b"timeoutSeconds" => &mut options.timeout_seconds,
-                _ => continue,
-            };
+            let Some(slot) = self.component(key, arena).and_then(|key| options.slot(key)) else { continue };
             if slot.is_none() && memchr(b';', parameter).is_none() {
                 *slot = self.component(value.get(1..).unwrap_or_default(), arena);
             }
@@ -291,12 +342,21 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Only `0`, `false` and absence mean a list, and before 1.8 the empty value.
+fn wants_watch(watch: Option<&[u8]>, rules: Rules) -> bool {
+    watch.is_some_and(|value| {
+        let off = value == b"0" || value.eq_ignore_ascii_case(b"false");
+        !off && (rules == Rules::Modern || !value.is_empty())
+    })
+}
+
 impl<'a> ListOptions<'a> {
-    /// Only `0`, `false` and absence mean a list, and before 1.8 the empty value.
-    fn wants_watch(&self, rules: Rules) -> bool {
-        self.watch.is_some_and(|value| {
-            let off = value == b"0" || value.eq_ignore_ascii_case(b"false");
-            !off && (rules == Rules::Modern || !value.is_empty())
+    fn slot(&mut self, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
+        Some(match key {
+            b"fieldSelector" => &mut self.field_selector,
+            b"limit" => &mut self.limit,
+            b"timeoutSeconds" => &mut self.timeout_seconds,
+            _ => return None,
         })
     }
 

@@ -9,6 +9,8 @@
 //! The halves of a two-line pair come back apart; whoever sees all lines joins them by `id` and asks
 //! [`event_of_pair`] for the event.
 
+mod clock;
+mod fields;
 mod prefix;
 mod quoted;
 
@@ -17,12 +19,15 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use memchr::memmem;
 
-use crate::event::{
-    Event, Format, Method, ObjectReference, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info,
-};
+use crate::event::{Event, Format, Method, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
 
+use super::simd::Level;
+use clock::Clock;
+use fields::{Fields, Key, key_length};
 use prefix::Prefix;
 use quoted::{Quoted, single};
+
+pub use quoted::Lists;
 
 const MARK: &[u8] = b"AUDIT:";
 
@@ -35,11 +40,10 @@ pub const JOINED: &str = "two audit records on one line";
 
 /// What one line holds.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "events are the common case, and a box each costs more than the copy")]
 pub enum Line<'a> {
     /// A whole event: one stage of a request in the one-line format. Development builds of 1.7
     /// wrote no stage; their lines were written on completion.
-    Event(Event<'a>),
+    Event(Record<'a>),
     /// The first half of a two-line pair.
     Request(RequestHalf<'a>),
     /// The second half of a two-line pair.
@@ -51,10 +55,8 @@ pub enum Line<'a> {
 pub struct RequestHalf<'a> {
     /// What joins the halves: a UUID that the server made.
     pub id: Text<'a>,
-    /// The whole line, which [`event_of_pair`] reads again.
-    pub line: &'a [u8],
-    /// When the request arrived.
-    pub time: Option<Timestamp>,
+    /// The line taken apart, of which [`Record::pair`] makes the event.
+    pub record: Record<'a>,
 }
 
 /// The response line of a two-line pair.
@@ -70,6 +72,9 @@ pub struct ResponseHalf<'a> {
     pub time: Option<Timestamp>,
 }
 
+/// What a pair's event takes from its response line: code and time.
+pub type Answer = (Option<i32>, Option<Timestamp>);
+
 /// Why a record could not be read, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -81,31 +86,70 @@ pub struct Problem {
 
 /// Reads a line of a text format. None when it holds no `AUDIT:` record at all.
 pub fn read<'a>(line: &'a [u8], arena: &'a Bump) -> Option<Result<Line<'a>, Problem>> {
-    let start = record_start(line)?;
-    Some(Record::read(line, start).and_then(|record| record.classify(arena)))
+    Reader::default().read(line, arena)
+}
+
+/// Reads lines one after the other, each by itself; what it remembers only makes it faster.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    clock: Clock,
+    level: Level,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Reader { clock: Clock::default(), level: Level::best() }
+    }
+}
+
+impl Reader {
+    /// Reads a line, as [`read`] does.
+    #[inline]
+    pub fn read<'a>(&mut self, line: &'a [u8], arena: &'a Bump) -> Option<Result<Line<'a>, Problem>> {
+        let (start, prefix) = match self.server_prefix(line) {
+            Some(found) => found,
+            None => {
+                let start = record_start(line)?;
+                (start, Prefix::read(line.get(..start).unwrap_or_default()))
+            }
+        };
+        Some(Record::read(self.level, line, start, prefix).and_then(|record| record.classify(start, arena)))
+    }
+
+    /// Reads the line that `text` starts with, if it is in the server's own layout, and tells its length
+    /// without the line feed. None says nothing about the line.
+    #[inline]
+    pub fn read_own<'a>(&mut self, text: &'a [u8], arena: &'a Bump) -> Option<(Line<'a>, usize)> {
+        let (start, prefix) = self.server_prefix(text)?;
+        let mut record = Record { line: text, prefix, fields: Fields::default() };
+        let end = record.fields.read_in_order(self.level, text, start + MARK.len())?;
+        if text.get(end) != Some(&b'\n') {
+            return None;
+        }
+        record.line = text.get(..end)?;
+        record.classify(start, arena).ok().map(|line| (line, end))
+    }
+
+    /// The server's own line has its time and a space before the record, and nothing else.
+    #[inline]
+    fn server_prefix<'a>(&mut self, line: &'a [u8]) -> Option<(usize, Prefix<'a>)> {
+        let (time, used) = self.clock.read(line)?;
+        let is_record = line.get(used..)?.starts_with(b" AUDIT: id=\"");
+        is_record.then_some((used + 1, Prefix { time: Some(time), host: None }))
+    }
 }
 
 /// The event of a request line alone (it arrived, no response is known), or with the code and time
 /// of its response line (it is complete). None when `request` is no request line.
-pub fn event_of_pair<'a>(
-    request: &'a [u8],
-    response: Option<(Option<i32>, Option<Timestamp>)>,
-    arena: &'a Bump,
-) -> Option<Event<'a>> {
-    let record = Record::read(request, record_start(request)?).ok()?;
-    if record.fields.stage.is_some() || record.fields.response.is_some() {
-        return None;
+pub fn event_of_pair<'a>(request: &'a [u8], response: Option<Answer>, arena: &'a Bump) -> Option<Event<'a>> {
+    match read(request, arena)?.ok()? {
+        Line::Request(half) => {
+            let mut event = Event::empty(request, Format::TwoLine);
+            half.record.pair(response, &mut event, None, arena);
+            Some(event)
+        }
+        Line::Event(_) | Line::Response(_) => None,
     }
-    let method = Method::Http(record.fields.method?.text(arena));
-    let mut event = record.event(Format::TwoLine, method, Rules::UpTo1_7, arena)?;
-    event.stage = Stage::RequestReceived;
-    if let Some((code, time)) = response {
-        event.stage = Stage::ResponseComplete;
-        event.response_status = status(code);
-        event.stage_timestamp = time;
-        event.exact_times = event.request_received.is_some() && time.is_some();
-    }
-    Some(event)
 }
 
 /// Where the line's first record begins: at an `AUDIT:` with a key and a quoted value behind it, or
@@ -123,182 +167,150 @@ fn record_start(line: &[u8]) -> Option<usize> {
     })
 }
 
-fn key_length(text: &[u8]) -> usize {
-    text.iter().position(|b| !matches!(b, b'a'..=b'z' | b'-')).unwrap_or(text.len())
-}
-
-/// The values of a record that mean something to us; of several with one key the first counts.
-#[derive(Clone, Copy, Default)]
-struct Fields<'a> {
-    id: Option<Quoted<'a>>,
-    stage: Option<Quoted<'a>>,
-    ip: Option<Quoted<'a>>,
-    method: Option<Quoted<'a>>,
-    user: Option<Quoted<'a>>,
-    groups: Option<Quoted<'a>>,
-    as_user: Option<Quoted<'a>>,
-    as_groups: Option<Quoted<'a>>,
-    user_agent: Option<Quoted<'a>>,
-    namespace: Option<Quoted<'a>>,
-    uri: Option<Quoted<'a>>,
-    response: Option<Quoted<'a>>,
-}
-
-/// Every key that a server writes.
-const KEYS: [&[u8]; 12] = [
-    b"id",
-    b"stage",
-    b"ip",
-    b"method",
-    b"user",
-    b"groups",
-    b"as",
-    b"asgroups",
-    b"user-agent",
-    b"namespace",
-    b"uri",
-    b"response",
-];
-
-impl<'a> Fields<'a> {
-    fn slot(&mut self, key: &[u8]) -> Option<&mut Option<Quoted<'a>>> {
-        Some(match key {
-            b"id" => &mut self.id,
-            b"stage" => &mut self.stage,
-            b"ip" => &mut self.ip,
-            b"method" => &mut self.method,
-            b"user" => &mut self.user,
-            b"groups" => &mut self.groups,
-            b"as" => &mut self.as_user,
-            b"asgroups" => &mut self.as_groups,
-            b"user-agent" => &mut self.user_agent,
-            b"namespace" => &mut self.namespace,
-            b"uri" => &mut self.uri,
-            b"response" => &mut self.response,
-            _ => return None,
-        })
-    }
-
-    /// Reads pairs from `at` on and tells where they end.
-    fn read(line: &'a [u8], mut at: usize) -> Result<(Self, usize), Problem> {
-        let mut fields = Fields::default();
-        loop {
-            let rest = line.get(at..).unwrap_or_default();
-            let start = at + rest.len() - rest.trim_ascii_start().len();
-            let rest = rest.trim_ascii_start();
-            let (key, after) = rest.split_at(key_length(rest));
-            let Some(value) = after.strip_prefix(b"=\"").filter(|_| !key.is_empty()) else {
-                // A cut line can end in half a key; other words behind the record are not ours.
-                if matches!(after, b"" | b"=") && KEYS.iter().any(|k| !key.is_empty() && k.starts_with(key)) {
-                    return Err(Problem { reason: "audit line ends inside a key", at: start });
-                }
-                return Ok((fields, at));
-            };
-            let open = start + key.len() + 1;
-            let Some((quoted, used)) = Quoted::read(value) else {
-                return Err(Problem { reason: "quoted value is not closed", at: open });
-            };
-            at = open + 1 + used;
-            if let Some(slot) = fields.slot(key) {
-                slot.get_or_insert(quoted);
-            }
-        }
-    }
-}
-
-/// One record of the line, its values still quoted.
-struct Record<'a> {
-    line: &'a [u8],
-    start: usize,
+/// One record of a line, its values still quoted.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The whole line.
+    pub line: &'a [u8],
     prefix: Prefix<'a>,
-    fields: Fields<'a>,
+    fields: Fields,
 }
 
 impl<'a> Record<'a> {
-    fn read(line: &'a [u8], start: usize) -> Result<Self, Problem> {
-        let (fields, end) = Fields::read(line, start + MARK.len())?;
+    #[inline]
+    fn read(level: Level, line: &'a [u8], start: usize, prefix: Prefix<'a>) -> Result<Self, Problem> {
+        let (fields, end) = Fields::read(level, line, start + MARK.len())?;
         if line.get(end..).is_some_and(|rest| rest.len() > MARK.len() && record_start(rest).is_some()) {
             return Err(Problem { reason: JOINED, at: end });
         }
-        Ok(Record { line, start, prefix: Prefix::read(line.get(..start).unwrap_or_default()), fields })
+        Ok(Record { line, prefix, fields })
     }
 
-    fn problem<T>(&self, reason: &'static str) -> Result<T, Problem> {
-        Err(Problem { reason, at: self.start })
-    }
-
-    fn classify(self, arena: &'a Bump) -> Result<Line<'a>, Problem> {
-        let fields = &self.fields;
-        let Some(id) = fields.id.map(|id| id.text(arena)) else {
-            return self.problem("audit line without id");
-        };
-        match (fields.method, fields.response) {
-            (None, None) => self.problem("audit line has neither method nor response"),
-            (None, Some(_)) if fields.stage.is_some() => self.problem("audit line without method"),
-            (None, Some(response)) => {
-                let (code, time) = (code(response), self.prefix.time);
-                Ok(Line::Response(ResponseHalf { id, line: self.line, code, time }))
-            }
-            (Some(_), _) if fields.uri.is_none() => self.problem("audit line without uri"),
-            (Some(method), response) if response.is_some() || fields.stage.is_some() => {
-                let method = Method::Verb(method.text(arena));
-                match self.event(Format::OneLine, method, Rules::Modern, arena) {
-                    Some(event) => Ok(Line::Event(event)),
-                    None => self.problem("audit line without uri"),
+    /// What the record, which begins at `start`, says: by the keys it has.
+    #[inline]
+    fn classify(self, start: usize, arena: &'a Bump) -> Result<Line<'a>, Problem> {
+        let problem = |reason| Err(Problem { reason, at: start });
+        let Some(id) = self.get(Key::Id) else { return problem("audit line without id") };
+        let id = id.text(arena);
+        let has = |key| self.fields.has(key);
+        if !has(Key::Method) {
+            return match self.get(Key::Response) {
+                None => problem("audit line has neither method nor response"),
+                Some(_) if has(Key::Stage) => problem("audit line without method"),
+                Some(response) => {
+                    let (code, time) = (code(response), self.prefix.time);
+                    Ok(Line::Response(ResponseHalf { id, line: self.line, code, time }))
                 }
-            }
-            (Some(_), _) => Ok(Line::Request(RequestHalf { id, line: self.line, time: self.prefix.time })),
+            };
+        }
+        if !has(Key::Uri) {
+            return problem("audit line without uri");
+        }
+        if has(Key::Response) || has(Key::Stage) {
+            return Ok(Line::Event(self));
+        }
+        Ok(Line::Request(RequestHalf { id, record: self }))
+    }
+
+    /// When the record was written, as its line says.
+    pub const fn time(&self) -> Option<Timestamp> {
+        self.prefix.time
+    }
+
+    /// The event of a line of the one-line format. `event` must be empty. (An event is large: returning
+    /// it would copy it twice.) `lists` pay off where many events are made.
+    pub fn event(&self, event: &mut Event<'a>, lists: Option<&mut Lists>, arena: &'a Bump) {
+        event.format = Format::OneLine;
+        let verb = self.text(Key::Method, arena).map_or(Method::Verb(Text::plain(b"")), Method::Verb);
+        self.fill(event, verb, Rules::Modern, lists, arena);
+        let stage = self.get(Key::Stage);
+        event.stage = stage.map_or(Stage::ResponseComplete, |stage| Stage::from_text(stage.text(arena)));
+        event.response_status = status(self.get(Key::Response).and_then(code));
+    }
+
+    /// The event of a request line, alone or with its response. `event` must be empty.
+    #[inline]
+    pub fn pair(&self, response: Option<Answer>, event: &mut Event<'a>, lists: Option<&mut Lists>, arena: &'a Bump) {
+        event.format = Format::TwoLine;
+        let method = self.text(Key::Method, arena).map_or(Method::Http(Text::plain(b"")), Method::Http);
+        self.fill(event, method, Rules::UpTo1_7, lists, arena);
+        event.stage = Stage::RequestReceived;
+        if let Some((code, time)) = response {
+            event.stage = Stage::ResponseComplete;
+            event.response_status = status(code);
+            event.stage_timestamp = time;
+            event.exact_times = event.request_received.is_some() && time.is_some();
         }
     }
 
-    /// The event that the values make; none without the id or URL that every version writes.
-    fn event(&self, format: Format, method: Method<'a>, rules: Rules, arena: &'a Bump) -> Option<Event<'a>> {
-        let fields = &self.fields;
-        let uri = fields.uri?.text(arena);
+    /// Fills in what the values make, in either format.
+    #[inline]
+    fn fill(
+        &self,
+        event: &mut Event<'a>,
+        method: Method<'a>,
+        rules: Rules,
+        lists: Option<&mut Lists>,
+        arena: &'a Bump,
+    ) {
+        let uri = self.text(Key::Uri, arena).unwrap_or(Text::plain(b""));
         let info = request_info(method, uri, rules, arena);
-        let namespace = present(fields.namespace, &[b"<none>"]);
-        let object = info.is_resource.then(|| ObjectReference {
-            namespace: info.object.namespace.or_else(|| namespace.map(|name| name.text(arena))),
-            ..info.object
+        event.raw = self.line;
+        event.level = Some(Text::plain(b"Metadata"));
+        event.audit_id = self.text(Key::Id, arena);
+        event.request_uri = Some(uri);
+        event.verb = Some(info.verb);
+        if info.is_resource {
+            let namespace = || Some(self.present(Key::Namespace, &[b"<none>"])?.text(arena));
+            let object = event.object_ref.insert(info.object);
+            object.namespace = object.namespace.or_else(namespace);
+            event.object_ref_derived = true;
+        }
+        event.user.username = self.present(Key::User, &[b"<none>"]).map(|name| name.text(arena));
+        if let Some(name) = self.present(Key::As, &[b"<self>"]) {
+            let groups = self.groups(Key::AsGroups).and_then(|groups| groups.list(arena));
+            event.impersonated_user = Some(User { username: Some(name.text(arena)), groups, ..User::default() });
+        }
+        event.user.groups = self.groups(Key::Groups).and_then(|groups| match lists {
+            Some(lists) => lists.list(groups, arena),
+            None => groups.list(arena),
         });
-        let stage = fields.stage.map_or(Stage::ResponseComplete, |stage| Stage::from_text(stage.text(arena)));
-        let ip = present(fields.ip, &[b"<nil>", b"<unknown>"]);
-        Some(Event {
-            level: Some("Metadata".into()),
-            audit_id: Some(fields.id?.text(arena)),
-            stage,
-            request_uri: Some(uri),
-            verb: Some(info.verb),
-            user: user(fields.user, &[b"<none>"], fields.groups, arena),
-            impersonated_user: present(fields.as_user, &[b"<self>"])
-                .map(|name| user(Some(name), &[], fields.as_groups, arena)),
-            source_ips: ip.map(|ip| single(ip.bytes(arena), arena)),
-            user_agent: fields.user_agent.map(|agent| agent.text(arena)).filter(|agent| !agent.is_empty()),
-            object_ref: object,
-            object_ref_derived: object.is_some(),
-            response_status: status(fields.response.and_then(code)),
-            request_received: self.prefix.time,
-            host: self.prefix.host,
-            ..Event::empty(self.line, format)
-        })
+        let ip = self.present(Key::Ip, &[b"<nil>", b"<unknown>"]);
+        event.source_ips = ip.map(|ip| single(ip.bytes(arena), arena));
+        event.user_agent = self.text(Key::UserAgent, arena).filter(|agent| !agent.is_empty());
+        event.request_received = self.prefix.time;
+        event.host = self.prefix.host;
     }
-}
 
-fn user<'a>(name: Option<Quoted<'a>>, placeholders: &[&[u8]], groups: Option<Quoted<'a>>, arena: &'a Bump) -> User<'a> {
-    User {
-        username: present(name, placeholders).map(|name| name.text(arena)),
-        groups: present(groups, &[b"<none>", b"<lookup>"]).and_then(|groups| groups.list(arena)),
-        ..User::default()
+    #[inline(always)]
+    fn get(&self, key: Key) -> Option<Quoted<'a>> {
+        self.fields.get(self.line, key)
     }
-}
 
-/// The value, unless it is empty or one of the words that stand for absence.
-fn present<'a>(value: Option<Quoted<'a>>, placeholders: &[&[u8]]) -> Option<Quoted<'a>> {
-    value.filter(|value| !value.raw.is_empty() && !placeholders.contains(&value.raw))
+    #[inline(always)]
+    fn text(&self, key: Key, arena: &'a Bump) -> Option<Text<'a>> {
+        self.get(key).map(|value| value.text(arena))
+    }
+
+    /// The value, unless it is empty or one of the words that stand for absence.
+    #[inline(always)]
+    fn present(&self, key: Key, placeholders: &[&[u8]]) -> Option<Quoted<'a>> {
+        self.get(key).filter(|value| !value.raw.is_empty() && !placeholders.contains(&value.raw))
+    }
+
+    #[inline(always)]
+    fn groups(&self, key: Key) -> Option<Quoted<'a>> {
+        self.present(key, &[b"<none>", b"<lookup>"])
+    }
 }
 
 /// The status code; none for `<deferred>` and whatever else is no number.
+#[inline]
 fn code(response: Quoted<'_>) -> Option<i32> {
+    if let &[hundreds @ b'0'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = response.raw {
+        let [hundreds, tens, ones] = [hundreds, tens, ones].map(|digit| i32::from(digit - b'0'));
+        return Some(hundreds * 100 + tens * 10 + ones);
+    }
     std::str::from_utf8(response.raw).ok()?.parse().ok()
 }
 

@@ -148,19 +148,17 @@ pub fn read_region<'a>(
         canonical: Canonical::default(),
         word: 0,
         physical: None,
+        legacy: legacy::Reader::default(),
     };
     let mut at = 0;
     while at < region.len() {
-        if let Some(next) = reader.sifted(at).or_else(|| reader.canonical_line(at)) {
+        if let Some(next) = reader.sifted(at).or_else(|| reader.own_line(at)) {
             reader.carry.lines += 1;
             at = next;
             continue;
         }
         match reader.record(at) {
-            Some(next) => {
-                reader.carry.lines += line_feeds(&region[at..next]);
-                at = next;
-            }
+            Some(next) => at = next,
             None => break,
         }
     }
@@ -193,6 +191,8 @@ struct Reader<'a, 'r, V> {
     word: usize,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
     physical: Option<Line>,
+    /// Reads lines of the text formats.
+    legacy: legacy::Reader,
 }
 
 /// One physical line: where it starts, where its content ends, where the next one starts.
@@ -246,12 +246,21 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Some(end + 1)
     }
 
-    /// Reads the line at `at` if it is one canonical event. Its end is found by reading it.
+    /// Reads the line at `at` if it is as a server writes it, and tells where it ends, which is found by
+    /// reading it. None says nothing about the line.
+    #[inline]
+    fn own_line(&mut self, at: usize) -> Option<usize> {
+        match self.region[at] {
+            _ if self.carry.in_nul_run => None,
+            b'{' => self.canonical_line(at),
+            b'0'..=b'9' => self.text_line(at),
+            _ => None,
+        }
+    }
+
+    /// Reads the line at `at` if it is one canonical event.
     #[inline]
     fn canonical_line(&mut self, at: usize) -> Option<usize> {
-        if self.carry.in_nul_run {
-            return None;
-        }
         let mut event = Event::empty(&[], Format::V1);
         let end = self.canonical.read(self.region, at, self.region.len(), self.arena, &mut event)?;
         if self.region.get(end) != Some(&b'\n') {
@@ -262,7 +271,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Some(end + 1)
     }
 
-    /// Reads the record at `at`; none when it needs bytes that are not there yet.
+    /// Reads the line at `at` if it is a text record in the server's own layout.
+    #[inline]
+    fn text_line(&mut self, at: usize) -> Option<usize> {
+        let (found, length) = self.legacy.read_own(&self.region[at..], self.arena)?;
+        let next = at + length + 1;
+        self.legacy(found, &self.region[at..next], at);
+        Some(next)
+    }
+
+    /// Reads the record at `at`, counts its line feeds and tells where it ends; none when it needs bytes
+    /// that are not there yet.
     fn record(&mut self, at: usize) -> Option<usize> {
         self.origin = at;
         self.counted = (at, 0);
@@ -271,14 +290,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
         let line = self.line(at)?;
         match self.read_line(line) {
-            Read::Done => Some(line.next),
-            Read::Next(next) => Some(next),
-            Read::Open { value } => self.spanning(line, value),
-            Read::Broken(tear) => {
-                self.broken(line, tear);
-                Some(line.next)
+            Read::Done => {}
+            Read::Next(next) => return Some(next),
+            Read::Open { value } => {
+                let next = self.spanning(line, value)?;
+                self.carry.lines += line_feeds(&self.region[at..next]);
+                return Some(next);
             }
+            Read::Broken(tear) => self.broken(line, tear),
         }
+        self.carry.lines += (line.next - line.end) as u64;
+        Some(line.next)
     }
 
     /// Counts a run of NUL bytes, of which only a whole one is a record.
@@ -422,7 +444,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn read_text(&mut self, line: Line) -> Read {
         let record = &self.region[line.start..line.next];
         let text = trim_line(&self.region[line.start..line.end]);
-        match legacy::read(text, self.arena) {
+        match self.legacy.read(text, self.arena) {
             Some(Ok(found)) => {
                 self.legacy(found, record, line.start);
                 return Read::Done;
@@ -452,7 +474,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
     fn legacy(&mut self, found: legacy::Line<'a>, record: &'a [u8], offset: usize) {
         let bucket = match found {
-            legacy::Line::Event(event) => {
+            legacy::Line::Event(parts) => {
+                let mut event = Event::empty(parts.line, Format::OneLine);
+                parts.event(&mut event, None, self.arena);
                 self.visitor.event(&event, record, offset, record.len());
                 Bucket::Event
             }

@@ -134,6 +134,9 @@ pub(super) trait Isa {
     /// The quotes, backslashes and line feeds.
     fn marks(block: &[u8; 64]) -> Marks;
 
+    /// The bytes that are this one.
+    fn equal(block: &[u8; 64], byte: u8) -> u64;
+
     /// All the bytes that make JSON's structure. `before` is the block one byte earlier.
     fn classes(block: &[u8; 64], before: &[u8; 64]) -> Classes;
 
@@ -341,6 +344,11 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
+    fn equal(block: &[u8; 64], byte: u8) -> u64 {
+        x86::Wide::load(block).equal(byte)
+    }
+
+    #[inline(always)]
     fn classes(block: &[u8; 64], before: &[u8; 64]) -> Classes {
         let bytes = x86::Wide::load(block);
         // Braces differ from brackets in one bit.
@@ -372,6 +380,11 @@ macro_rules! by_equality {
         fn marks(block: &[u8; 64]) -> Marks {
             let bytes = <$bytes>::load(block);
             bytes.equal(b'"') | bytes.equal(b'\\') | bytes.equal(b'\n')
+        }
+
+        #[inline(always)]
+        fn equal(block: &[u8; 64], byte: u8) -> u64 {
+            <$bytes>::load(block).equal(byte)
         }
 
         #[inline(always)]
@@ -495,6 +508,7 @@ mod tests {
         #[inline(always)]
         fn run<I: Isa>(self) -> Self::Output {
             let classes = I::classes(self.0, self.1);
+            assert_eq!(I::equal(self.0, b':'), classes.colon);
             (I::marks(self.0), classes, I::prefix_xor(classes.quote ^ classes.colon))
         }
     }

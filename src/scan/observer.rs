@@ -7,8 +7,8 @@ use super::{Unit, alone};
 use crate::aggregate::evidence::Evidence;
 use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Waiting, settles};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
-use crate::event::{Event, Stage, Text, Timestamp};
-use crate::parse::legacy::{self, RequestHalf, ResponseHalf};
+use crate::event::{Event, Format, Stage, Text, Timestamp};
+use crate::parse::legacy::{self, Lists, Record, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
 use crate::parse::records::{Bucket, Place, Reason, Visitor};
 use crate::parse::sieve::Sieve;
@@ -20,6 +20,8 @@ pub(super) struct ChunkState {
     pub(super) journal: Journal,
     /// For resolving escapes.
     scratch: Vec<u8>,
+    /// Outlives the chunk: it only makes the next one faster.
+    lists: Lists,
     /// Requests that the question kept and that arrived before what is read.
     pub(super) early: Vec<Early>,
 }
@@ -38,6 +40,34 @@ pub(super) struct Observer<'o, 'a, Q: Question> {
     pub(super) since: Option<Timestamp>,
     pub(super) sieve: Option<&'o Sieve>,
     pub(super) arena: &'a Bump,
+    pub(super) texts: Texts<'a>,
+}
+
+/// What is remembered of a region's text records while it is at hand.
+#[derive(Default)]
+pub(super) struct Texts<'a> {
+    /// Request lines taken apart that wait for their response, and places that are free again.
+    requests: Vec<Record<'a>>,
+    free: Vec<u32>,
+}
+
+impl<'a> Texts<'a> {
+    /// Remembers a request line; the note finds it again.
+    #[inline]
+    fn keep(&mut self, record: Record<'a>) -> u32 {
+        if let Some(note) = self.free.pop() {
+            self.requests[note as usize] = record;
+            return note;
+        }
+        self.requests.push(record);
+        self.requests.len() as u32 - 1
+    }
+
+    #[inline]
+    fn take(&mut self, note: u32) -> Option<&Record<'a>> {
+        self.free.push(note);
+        self.requests.get(note as usize)
+    }
 }
 
 impl<'a, Q: Question> Observer<'_, 'a, Q> {
@@ -56,6 +86,24 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
             self.state.early.extend(Early::of(event, self.since));
         }
         slot
+    }
+
+    /// Observes a two-line pair whose response line has just been read.
+    #[inline]
+    fn pair(&mut self, request: &Waiting, response: &Response) -> Option<(Slot, Repeat)> {
+        let answer = Some((response.code, response.time));
+        let sum = Amendment { bytes: request.sum().bytes + response.bytes, events: request.sum().events };
+        let Some(note) = request.note() else {
+            // It stood in an earlier region of this chunk.
+            let event = legacy::event_of_pair(request.text(), answer, self.arena)?;
+            let seen = alone(&event, request.text(), self.source, response.position, sum);
+            return Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)));
+        };
+        let record = *self.texts.take(note)?;
+        let mut event = Event::empty(record.line, Format::TwoLine);
+        record.pair(answer, &mut event, Some(&mut self.state.lists), self.arena);
+        let seen = alone(&event, record.line, self.source, response.position, sum);
+        Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)))
     }
 
     /// An event that ends its request: observed with what was joined to it.
@@ -107,6 +155,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
             kind: Kind::Event,
             rank: event.stage.rank(),
             text: self.part(event.raw),
+            note: 0,
             host: event.host,
             bytes: own.bytes,
             position,
@@ -116,11 +165,12 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
     }
 
     fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
-        self.state.evidence.half(true, half.time);
+        self.state.evidence.half(true, half.record.time());
         let pending = Pending {
             kind: Kind::RequestLine,
             rank: Stage::RequestReceived.rank(),
-            text: self.part(half.line),
+            text: self.part(half.record.line),
+            note: self.texts.keep(half.record),
             host: None,
             bytes: record.len() as u64,
             position: self.position(offset),
@@ -137,12 +187,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         let Some(request) = self.state.journal.take(identity) else {
             return self.state.journal.respond(identity, response);
         };
-        let line = request.text_in(self.region);
-        let event = legacy::event_of_pair(line, Some((half.code, half.time)), self.arena);
-        let Some(event) = event else { return };
-        let sum = Amendment { bytes: request.sum().bytes + response.bytes, events: request.sum().events };
-        let slot = self.question.observe(self.partial, &alone(&event, line, self.source, position, sum));
-        let own = own_measure(&event, sum);
+        let Some((slot, own)) = self.pair(&request, &response) else { return };
         self.state.journal.pair(identity, slot, request, response, own);
     }
 
@@ -214,7 +259,11 @@ pub(super) fn event_of_waiting<'w>(request: &'w Waiting, arena: &'w Bump) -> Opt
     let read = match text.first() {
         Some(b'{') => object::read(text, 0, arena).ok().map(|(object, _)| object),
         _ => match legacy::read(text, arena) {
-            Some(Ok(legacy::Line::Event(event))) => Some(Object::Event(event)),
+            Some(Ok(legacy::Line::Event(record))) => {
+                let mut event = Event::empty(text, Format::OneLine);
+                record.event(&mut event, None, arena);
+                Some(Object::Event(event))
+            }
             _ => None,
         },
     };

@@ -78,7 +78,7 @@ impl<'a> Visitor<'a> for Collector<'_> {
     }
 
     fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
-        self.reading.evidence.half(true, half.time);
+        self.reading.evidence.half(true, half.record.time());
         self.found(offset, record.len(), &[b"request ", half.id.raw()].concat());
     }
 

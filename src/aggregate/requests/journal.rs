@@ -58,10 +58,11 @@ pub struct Waiting {
     pub(super) sequence: u64,
 }
 
-/// Where a waiting stage's bytes are: still in the region being read, or kept.
+/// Where a waiting stage's bytes are: still in the region being read, or kept. Those of a pair that met
+/// within its chunk stay in a region all the while: the journal keeps a copy of that.
 #[derive(Clone, Debug)]
 enum Held {
-    Region { at: usize, length: usize },
+    Region { at: usize, length: usize, note: u32 },
     Kept(Box<[u8]>),
 }
 
@@ -74,11 +75,18 @@ impl Waiting {
         }
     }
 
-    /// The latest stage's bytes while its region is still at hand.
-    pub fn text_in<'t>(&'t self, region: &'t [u8]) -> &'t [u8] {
-        match &self.text {
-            Held::Kept(text) => text,
-            Held::Region { at, length } => region.get(*at..at + length).unwrap_or_default(),
+    /// [`Pending::note`] of the latest stage, while its region is still at hand.
+    pub const fn note(&self) -> Option<u32> {
+        match self.text {
+            Held::Kept(_) => None,
+            Held::Region { note, .. } => Some(note),
+        }
+    }
+
+    /// Copies its bytes out of the region.
+    pub(super) fn keep(&mut self, region: &[u8]) {
+        if let Held::Region { at, length, .. } = self.text {
+            self.text = Held::Kept(region.get(at..at + length).unwrap_or_default().into());
         }
     }
 
@@ -162,6 +170,10 @@ pub struct Journal {
     pub(super) waiting: Vec<Option<Waiting>>,
     pub(super) responses: Vec<Response>,
     pub(super) halves: Vec<(Waiting, Response)>,
+    /// The regions that the bytes of `halves` are in, one behind the other.
+    pub(super) regions: Vec<u8>,
+    /// So many of `halves` are in them.
+    in_regions: usize,
     pub(super) measures: Vec<Repeat>,
     open: HashMap<u64, u32, BuildHasherDefault<Passthrough>>,
     /// Events passed over that have no entry of their own.
@@ -247,19 +259,33 @@ impl Journal {
 
     /// The region is about to go: copies what still waits in it.
     pub fn keep(&mut self, region: &[u8]) {
-        let halves = self.halves.iter_mut().map(|(request, _)| request);
-        for waiting in self.waiting.iter_mut().flatten().chain(halves) {
-            if let Held::Region { at, length } = waiting.text {
-                let text = region.get(at..at + length).unwrap_or_default();
-                waiting.text = Held::Kept(text.into());
+        self.waiting.iter_mut().flatten().for_each(|waiting| waiting.keep(region));
+        self.keep_halves(region);
+    }
+
+    /// Hardly ever does anybody ask for the halves of a pair again, so copying one by one what nearly
+    /// every byte belongs to is not worth its while.
+    fn keep_halves(&mut self, region: &[u8]) {
+        let base = self.regions.len();
+        let new = self.halves.get_mut(self.in_regions..).unwrap_or_default();
+        if new.is_empty() {
+            return;
+        }
+        if base > 0 {
+            for (request, _) in new {
+                if let Held::Region { at, .. } = &mut request.text {
+                    *at += base;
+                }
             }
         }
+        self.regions.extend_from_slice(region);
+        self.in_regions = self.halves.len();
     }
 
     /// Memory held, roughly.
     pub fn weight(&self) -> usize {
-        let halves = self.halves.iter().map(|(request, _)| request);
-        let kept: usize = self.waiting.iter().flatten().chain(halves).map(|waiting| waiting.text().len() + 128).sum();
+        let kept: usize = self.waiting.iter().flatten().map(|waiting| waiting.text().len() + 128).sum();
+        let kept = kept + self.regions.len() + self.halves.len() * size_of::<(Waiting, Response)>();
         let settled = self.measures.len() * size_of::<Repeat>();
         self.entries.len() * size_of::<Noted>() + settled + kept + self.responses.len() * size_of::<Response>()
     }
@@ -274,6 +300,8 @@ impl Journal {
             waiting: take_alike(&mut self.waiting),
             responses: std::mem::take(&mut self.responses),
             halves: take_alike(&mut self.halves),
+            regions: std::mem::take(&mut self.regions),
+            in_regions: std::mem::take(&mut self.in_regions),
             measures: take_alike(&mut self.measures),
             open: HashMap::default(),
             passed: 0,
@@ -295,6 +323,8 @@ pub struct Pending<'a> {
     pub rank: u8,
     /// Offset and length of its bytes in the region.
     pub text: (usize, usize),
+    /// What its reader remembers it by as long as the region is at hand.
+    pub note: u32,
     /// The host its line prefix named.
     pub host: Option<Text<'a>>,
     /// Bytes it is charged with.
@@ -314,7 +344,7 @@ impl Pending<'_> {
             bytes: self.bytes,
             events: 1,
             position: self.position,
-            text: Held::Region { at: self.text.0, length: self.text.1 },
+            text: Held::Region { at: self.text.0, length: self.text.1, note: self.note },
             host: self.host.map(|host| host.raw().into()),
             lasting: self.lasting,
             order,

@@ -33,6 +33,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// The bytes meant.
+    #[inline]
     pub(super) fn bytes(self, arena: &'a Bump) -> &'a [u8] {
         if !self.escaped {
             return self.raw;
@@ -43,6 +44,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// The text meant.
+    #[inline]
     pub(super) fn text(self, arena: &'a Bump) -> Text<'a> {
         Text::plain(self.bytes(arena))
     }
@@ -104,8 +106,65 @@ impl<'a> Quoted<'a> {
     }
 }
 
+/// Lists of groups as JSON, as far as read lately: few users make most of the requests.
+#[derive(Debug, Default)]
+pub struct Lists {
+    /// One for each place that a literal may have.
+    known: Vec<Known>,
+}
+
+/// A literal's inside and the list it is; at first neither.
+#[derive(Debug, Default)]
+struct Known {
+    raw: Box<[u8]>,
+    list: Box<[u8]>,
+}
+
+impl Lists {
+    const PLACES: usize = 512;
+
+    /// Literals longer than this are not worth remembering.
+    const LONGEST: usize = 1024;
+
+    /// [`Quoted::list`], remembered.
+    #[inline]
+    pub(super) fn list<'a>(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        match self.known.get(place(value.raw)) {
+            Some(known) if !known.list.is_empty() && *known.raw == *value.raw => {
+                Some(RawJson(arena.alloc_slice_copy(&known.list)))
+            }
+            _ => self.list_anew(value, arena),
+        }
+    }
+
+    #[cold]
+    fn list_anew<'a>(&mut self, value: Quoted<'a>, arena: &'a Bump) -> Option<RawJson<'a>> {
+        let list = value.list(arena)?;
+        if value.raw.len() <= Self::LONGEST {
+            self.known.resize_with(Self::PLACES, Default::default);
+            self.known[place(value.raw)] = Known { raw: value.raw.into(), list: list.0.into() };
+        }
+        Some(list)
+    }
+}
+
+/// The place of a literal, from its length, middle and end: what tells one list of groups from another.
+#[inline]
+fn place(raw: &[u8]) -> usize {
+    let word =
+        |at: usize| raw.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+    let sum = word(raw.len() / 2) ^ word(raw.len().saturating_sub(24)).rotate_left(29) ^ raw.len() as u64;
+    (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize % Lists::PLACES
+}
+
 /// A JSON array of one string.
 pub(super) fn single<'a>(value: &[u8], arena: &'a Bump) -> RawJson<'a> {
+    if value.iter().all(|b| matches!(b, b'0'..=b':' | b'a'..=b'f' | b'.')) {
+        let out = arena.alloc_slice_fill_copy(value.len() + 4, b'"');
+        out[2..value.len() + 2].copy_from_slice(value);
+        (out[0], out[value.len() + 3]) = (b'[', b']');
+        return RawJson(out);
+    }
     let mut out = BumpVec::with_capacity_in(value.len() + 4, arena);
     out.push(b'[');
     push_string(value, &mut out);
@@ -211,6 +270,29 @@ mod tests {
     fn what_is_not_closed() {
         for text in ["", "abc", r#"abc\""#, "abc\\"] {
             assert_eq!(Quoted::read(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_known_is_the_list() {
+        let arena = Bump::new();
+        let mut lists = Lists::default();
+        for number in (0..2000).chain(0..2000) {
+            let text = format!("\\\"group-{number}\\\"");
+            let value = Quoted { raw: text.as_bytes(), escaped: true };
+            for _ in 0..2 {
+                assert_eq!(lists.list(value, &arena), value.list(&arena));
+            }
+        }
+        assert_eq!(lists.list(Quoted { raw: b"", escaped: false }, &arena), None);
+    }
+
+    #[test]
+    fn an_address_is_a_list_of_one() {
+        for text in ["10.0.0.1", "fe80::1", "999.a", "", "x\"y", "<none>"] {
+            let arena = Bump::new();
+            let expected = serde_json::to_string(&[text]).unwrap().replace('<', "\\u003c").replace('>', "\\u003e");
+            assert_eq!(single(text.as_bytes(), &arena).0, expected.as_bytes());
         }
     }
 

@@ -14,9 +14,15 @@ const RESPONSE: &str = r#"2017-03-21T03:57:09.108403639-04:00 AUDIT: id="c939" r
 
 fn event<'a>(line: &'a str, arena: &'a Bump) -> Event<'a> {
     match read(line.as_bytes(), arena) {
-        Some(Ok(Line::Event(event))) => event,
+        Some(Ok(Line::Event(record))) => whole(&record, arena),
         other => panic!("{line}: {other:?}"),
     }
+}
+
+fn whole<'a>(record: &Record<'a>, arena: &'a Bump) -> Event<'a> {
+    let mut event = Event::empty(record.line, Format::OneLine);
+    record.event(&mut event, None, arena);
+    event
 }
 
 fn json(event: &Event<'_>) -> serde_json::Value {
@@ -38,7 +44,7 @@ fn two_lines_make_one_request() {
     let Some(Ok(Line::Request(half))) = read(request.as_bytes(), &arena) else { panic!("a request line") };
     let Some(Ok(Line::Response(answer))) = read(RESPONSE.as_bytes(), &arena) else { panic!("a response line") };
     assert_eq!((half.id, answer.id), ("c939".into(), "c939".into()));
-    let pair = event_of_pair(half.line, Some((answer.code, answer.time)), &arena).expect("a pair");
+    let pair = event_of_pair(half.record.line, Some((answer.code, answer.time)), &arena).expect("a pair");
     assert_eq!(pair.latency_ns(), Some(1_561_753));
     assert_eq!(pair.raw, request.as_bytes());
     assert!(pair.object_ref_derived);
@@ -203,13 +209,46 @@ fn damage_never_panics() {
     }
 }
 
+/// What is read from lines in the server's own layout is what is read from any line.
+#[test]
+fn the_servers_layout_is_read_like_any_other() {
+    let request = request_line();
+    let mut answered = 0;
+    for sample in [request.as_str(), RESPONSE, ONE] {
+        for at in 0..sample.len() {
+            for byte in *b"\"\\\n =\t0Z-a\x00\xff" {
+                let mut text = format!("{sample}\n{RESPONSE}\n").into_bytes();
+                text[at] = byte;
+                answered += usize::from(agrees(&text));
+                text.insert(at, b'"');
+                agrees(&text);
+                text.truncate(at);
+                agrees(&text);
+            }
+        }
+    }
+    assert!(answered > 3000, "most changes inside values leave a line the server could have written");
+}
+
+fn agrees(text: &[u8]) -> bool {
+    let arena = Bump::new();
+    let mut reader = Reader::default();
+    // The second time the reader knows the second.
+    let answers = [(); 2].map(|()| reader.read_own(text, &arena).map(|(line, end)| (format!("{line:?}"), end)));
+    assert_eq!(answers[0], answers[1]);
+    let [Some((found, end)), _] = answers else { return false };
+    assert_eq!(memchr::memchr(b'\n', text), Some(end));
+    assert_eq!(format!("{:?}", read(&text[..end], &arena).unwrap().unwrap()), found);
+    true
+}
+
 fn check(line: &[u8], arena: &Bump) {
     if let Some(event) = event_of_pair(line, Some((Some(200), None)), arena) {
         json(&event);
     }
     match read(line, arena) {
-        Some(Ok(Line::Event(event))) => {
-            json(&event);
+        Some(Ok(Line::Event(record))) => {
+            json(&whole(&record, arena));
         }
         Some(Err(problem)) => assert!(problem.at <= line.len()),
         _ => {}
