@@ -3,9 +3,12 @@
 //! Requests are told apart by hashes alone. The secrets are drawn anew for every run, so nobody can
 //! write a log in which one request hides behind another.
 
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
+
+use crate::event::{Text, unescape_json};
 
 static SECRETS: LazyLock<RapidSecrets> = LazyLock::new(RapidSecrets::random);
 
@@ -21,10 +24,44 @@ pub(crate) fn of_hashes<const N: usize>(hashes: [u64; N]) -> u64 {
     of_bytes(hashes.map(u64::to_le_bytes).as_flattened())
 }
 
-/// Takes one more hash into a running one. Good enough for a table that compares keys, not for
-/// telling requests apart.
+/// The hash of what a text stands for. `scratch` is for resolving escapes.
 #[inline]
-pub(crate) const fn fold(running: u64, next: u64) -> u64 {
-    let product = (running ^ 0x9e37_79b9_7f4a_7c15) as u128 * (next ^ 0xe703_7ed1_a0b4_28db) as u128;
+pub(crate) fn of_text(text: Text<'_>, scratch: &mut Vec<u8>) -> u64 {
+    if !text.is_escaped() {
+        return of_bytes(text.raw());
+    }
+    scratch.clear();
+    unescape_json(text.raw(), scratch);
+    of_bytes(scratch)
+}
+
+/// Takes one more hash into a running one, by the multiplication the hashes themselves are made with.
+#[inline]
+pub(crate) fn fold(running: u64, next: u64) -> u64 {
+    let secrets = &SECRETS.secrets;
+    let product = u128::from(running ^ secrets[0]) * u128::from(next ^ secrets[1]);
     product as u64 ^ (product >> 64) as u64
+}
+
+/// For tables whose keys are hashes already.
+pub(crate) type AsIs = BuildHasherDefault<Same>;
+
+/// Gives a number as its own hash.
+#[derive(Default)]
+pub(crate) struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
 }

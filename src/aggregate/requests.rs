@@ -14,12 +14,11 @@
 mod journal;
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
 
 use super::{Amendment, Position, Repeat, Slot};
-use crate::event::{Event, Stage, Text, unescape_json};
+use crate::event::{Event, Stage, Text};
 use crate::hash;
 
 use journal::{Entry, Noted};
@@ -37,7 +36,7 @@ impl Identity {
     /// `scratch` is for resolving escapes, and holds nothing worth keeping.
     #[inline]
     pub fn of(event: &Event<'_>, scratch: &mut Vec<u8>) -> Option<Self> {
-        let mut hash = |text: Option<Text<'_>>| text.map_or(0, |text| text_hash(text, scratch));
+        let mut hash = |text: Option<Text<'_>>| text.map_or(0, |text| hash::of_text(text, scratch));
         let id = hash(Some(event.audit_id?));
         // The one-line format has nanoseconds where JSON has microseconds.
         let received = event.request_received.map_or(0, |time| time.0.div_euclid(1000));
@@ -49,18 +48,8 @@ impl Identity {
 
     /// Of a two-line half.
     pub fn of_half(id: Text<'_>) -> Self {
-        Identity(hash::of_hashes([text_hash(id, &mut Vec::new()), TWO_LINE]))
+        Identity(hash::of_hashes([hash::of_text(id, &mut Vec::new()), TWO_LINE]))
     }
-}
-
-#[inline]
-fn text_hash(text: Text<'_>, scratch: &mut Vec<u8>) -> u64 {
-    if !text.is_escaped() {
-        return hash::of_bytes(text.raw());
-    }
-    scratch.clear();
-    unescape_json(text.raw(), scratch);
-    hash::of_bytes(scratch)
 }
 
 /// Whether no further stage will follow this one.
@@ -123,16 +112,16 @@ const GIVEN_UP_KEPT: usize = 1 << 17;
 /// All requests of the input, as far as absorbed.
 #[derive(Default)]
 pub struct Requests {
-    waiting: HashMap<u64, Waiting, BuildHasherDefault<Passthrough>>,
+    waiting: HashMap<u64, Waiting, hash::AsIs>,
     settled: Window,
-    responses: HashMap<u64, Response, BuildHasherDefault<Passthrough>>,
+    responses: HashMap<u64, Response, hash::AsIs>,
     response_order: VecDeque<u64>,
     /// Entries absorbed so far.
     sequence: u64,
     /// Stages that may be given up, oldest first.
     aging: VecDeque<(u64, Identity)>,
     /// What was given up and may still be settled.
-    given_up: HashMap<u64, Observed, BuildHasherDefault<Passthrough>>,
+    given_up: HashMap<u64, Observed, hash::AsIs>,
     revived: u64,
     unfinished: u64,
     unpaired: u64,
@@ -352,8 +341,8 @@ struct Settled {
 /// that forgetting is one swap and depends on nothing but the order of the input.
 #[derive(Default)]
 struct Window {
-    young: HashMap<u64, Settled, BuildHasherDefault<Passthrough>>,
-    old: HashMap<u64, Settled, BuildHasherDefault<Passthrough>>,
+    young: HashMap<u64, Settled, hash::AsIs>,
+    old: HashMap<u64, Settled, hash::AsIs>,
 }
 
 impl Window {
@@ -387,25 +376,5 @@ impl Window {
 
     fn get_mut(&mut self, identity: Identity) -> Option<&mut Settled> {
         self.young.get_mut(&identity.0).or_else(|| self.old.get_mut(&identity.0))
-    }
-}
-
-/// Identities are hashes already.
-#[derive(Default)]
-struct Passthrough(u64);
-
-impl Hasher for Passthrough {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
     }
 }

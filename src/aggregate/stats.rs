@@ -88,35 +88,51 @@ impl Stats {
     }
 }
 
-/// Counts by status code: a handful of them, so a short list beats a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Codes(Vec<(i32, u64)>);
+/// Counts by status code: a handful of them, so a short list beats a table. The code seen first is mostly
+/// the only one, and stands here beside the other counts.
+#[derive(Clone, Debug, Default)]
+pub struct Codes {
+    first: Option<(i32, u64)>,
+    others: Vec<(i32, u64)>,
+}
 
 impl Codes {
     /// Counts a code.
     #[inline]
     pub fn add(&mut self, code: i32, count: u64) {
-        match self.0.iter_mut().find(|(known, _)| *known == code) {
+        match &mut self.first {
+            Some((known, sum)) if *known == code => *sum += count,
+            Some(_) => self.add_other(code, count),
+            first => *first = Some((code, count)),
+        }
+    }
+
+    fn add_other(&mut self, code: i32, count: u64) {
+        match self.others.iter_mut().find(|(known, _)| *known == code) {
             Some((_, sum)) => *sum += count,
-            None => self.0.push((code, count)),
+            None => self.others.push((code, count)),
         }
     }
 
     fn take(&mut self, code: i32) {
-        if let Some((_, sum)) = self.0.iter_mut().find(|(known, _)| *known == code) {
+        if let Some((_, sum)) = self.first.iter_mut().chain(&mut self.others).find(|(known, _)| *known == code) {
             *sum = sum.saturating_sub(1);
         }
     }
 
     fn merge(&mut self, other: &Codes) {
-        for &(code, count) in &other.0 {
+        for &(code, count) in other.all() {
             self.add(code, count);
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = &(i32, u64)> {
+        self.first.iter().chain(&self.others)
+    }
+
     /// In order of code.
     pub fn sorted(&self) -> BTreeMap<i32, u64> {
-        self.0.iter().copied().filter(|&(_, count)| count > 0).collect()
+        self.all().copied().filter(|&(_, count)| count > 0).collect()
     }
 }
 
@@ -129,6 +145,8 @@ impl Codes {
 pub struct Latencies {
     recorded: u64,
     retracted: u64,
+    /// All values of a small group; of a large one those that wait for being put into the histogram.
+    /// One by one, each would bring the histogram into the cache again.
     few: Vec<u64>,
     many: Option<Box<Histogram<u32>>>,
     max: u64,
@@ -138,44 +156,38 @@ impl Latencies {
     /// Groups of up to this many values are exact.
     pub const EXACT: usize = 128;
 
+    /// So many values are put into a histogram at once.
+    const BATCH: usize = 32;
+
     /// Records a latency.
     #[inline]
     pub fn record(&mut self, us: u64) {
         self.recorded += 1;
         self.max = self.max.max(us);
-        match &mut self.many {
-            Some(many) => record(many, us),
-            None => {
-                self.few.push(us);
-                self.settle();
-            }
+        self.few.push(us);
+        if self.few.len() >= Self::BATCH && (self.many.is_some() || self.few.len() > Self::EXACT) {
+            self.settle();
         }
     }
 
-    fn settle(&mut self) {
-        if self.many.is_none() && self.recorded > Self::EXACT as u64 {
-            let mut many = new_histogram();
-            for us in std::mem::take(&mut self.few) {
-                record(&mut many, us);
-            }
-            self.many = Some(many);
+    /// Puts all values of a large group into its histogram.
+    pub fn settle(&mut self) {
+        if self.recorded > Self::EXACT as u64 {
+            let many = self.many.get_or_insert_with(new_histogram);
+            self.few.drain(..).for_each(|us| record(many, us));
+            self.few.shrink_to(Self::BATCH);
         }
     }
 
     fn retract(&mut self, us: u64) {
         self.retracted += 1;
-        match &mut self.many {
-            Some(many) => {
-                let mut one = new_histogram();
-                record(&mut one, us);
-                // Only what was recorded is taken back, so there is always one to subtract from.
-                let _ = many.subtract(&*one);
-            }
-            None => {
-                if let Some(at) = self.few.iter().position(|&value| value == us) {
-                    self.few.swap_remove(at);
-                }
-            }
+        if let Some(at) = self.few.iter().position(|&value| value == us) {
+            self.few.swap_remove(at);
+        } else if let Some(many) = &mut self.many {
+            let mut one = new_histogram();
+            record(&mut one, us);
+            // Only what was recorded is taken back, so there is always one to subtract from.
+            let _ = many.subtract(&*one);
         }
     }
 
@@ -184,29 +196,26 @@ impl Latencies {
         self.recorded += other.recorded;
         self.retracted += other.retracted;
         self.max = self.max.max(other.max);
+        self.few.extend(other.few);
         match (&mut self.many, other.many) {
             (Some(mine), Some(theirs)) => {
                 let _ = mine.add(&*theirs);
             }
-            (mine @ None, Some(theirs)) => {
-                let few = std::mem::take(&mut self.few);
-                let many = mine.insert(theirs);
-                few.into_iter().for_each(|us| record(many, us));
-            }
-            (Some(mine), None) => {
-                other.few.into_iter().for_each(|us| record(mine, us));
-            }
-            (None, None) => {
-                self.few.extend(other.few);
-                self.settle();
-            }
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
         }
+        self.settle();
     }
 
     /// The quantiles asked for, and the maximum; none when there is no value.
     pub fn summary(&self) -> Option<LatencySummary> {
         if self.recorded == self.retracted {
             return None;
+        }
+        if self.recorded > Self::EXACT as u64 && !self.few.is_empty() {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.summary();
         }
         let mut few = self.few.clone();
         few.sort_unstable();

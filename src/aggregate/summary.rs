@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 use super::stats::Stats;
 use super::{Amendment, Question, Seen, Slot};
@@ -195,10 +195,11 @@ fn node_of<'a>(seen: &Seen<'_, 'a>) -> Option<Text<'a>> {
 /// Where a value of a group key stands in its encoding: absent, or so many bytes.
 const ABSENT: u32 = u32::MAX;
 
-/// Groups of requests, found by their key values.
+/// Groups of requests, found by their key values: by a hash of them, that is, as requests are told
+/// apart. So only the table and the counts are touched for each request, not the keys.
 #[derive(Debug)]
 pub struct Groups<S> {
-    table: HashTable<u32>,
+    table: HashMap<u64, u32, hash::AsIs>,
     /// The key values of each group, encoded.
     keys: Vec<Box<[u8]>>,
     /// What is counted about each group.
@@ -209,7 +210,7 @@ pub struct Groups<S> {
 
 impl<S> Default for Groups<S> {
     fn default() -> Self {
-        let (table, keys, stats) = (HashTable::new(), Vec::new(), Vec::new());
+        let (table, keys, stats) = (HashMap::default(), Vec::new(), Vec::new());
         Groups { table, keys, stats, scratch: Vec::new(), text: String::new() }
     }
 }
@@ -218,61 +219,34 @@ impl<S: Default> Groups<S> {
     /// The group a request belongs to. `group` stands for [`Key::Group`], which has many values.
     #[inline]
     pub fn find(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
-        match self.find_known(keys, seen, group) {
-            Some(index) => index,
-            None => self.find_encoded(keys, seen, group),
-        }
-    }
-
-    /// The group, if it is there already and no value has escapes: found without copying anything.
-    #[inline]
-    fn find_known(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> Option<u32> {
-        let text = &mut self.text;
         let mut sum = 0;
         for &key in keys {
-            let value = key.value_or(group, seen, text);
-            if value.is_some_and(Text::is_escaped) {
-                return None;
-            }
-            sum = hash::fold(sum, hash_of(value.map(Text::raw)));
+            let value = key.value_or(group, seen, &mut self.text);
+            sum = hash::fold(sum, value.map_or(0, |value| hash::of_text(value, &mut self.scratch)));
         }
-        let same = |&index: &u32| {
-            let mut known = Values(&self.keys[index as usize]);
-            keys.iter().all(|key| known.next() == Some(key.value_or(group, seen, text).map(Text::raw)))
-        };
-        self.table.find(sum, same).copied()
+        match self.table.get(&sum) {
+            Some(&index) => index,
+            None => self.add(sum, keys, seen, group),
+        }
     }
 
-    /// The group, made if it is not there yet.
+    /// A new group.
     #[cold]
-    fn find_encoded(&mut self, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
+    fn add(&mut self, sum: u64, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {
+        self.scratch.clear();
         for &key in keys {
-            encode(key.value_or(group, seen, &mut self.text), &mut scratch);
+            encode(key.value_or(group, seen, &mut self.text), &mut self.scratch);
         }
-        let index = self.index(&scratch);
-        self.scratch = scratch;
-        index
+        let key = self.scratch.as_slice().into();
+        self.push(sum, key, S::default())
     }
 
-    fn index(&mut self, key: &[u8]) -> u32 {
-        let known = &self.keys;
-        let found = self.table.entry(
-            hash_of_encoded(key),
-            |&index| *known[index as usize] == *key,
-            |&index| hash_of_encoded(&known[index as usize]),
-        );
-        match found {
-            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                let index = self.stats.len() as u32;
-                entry.insert(index);
-                self.keys.push(key.into());
-                self.stats.push(S::default());
-                index
-            }
-        }
+    fn push(&mut self, sum: u64, key: Box<[u8]>, stats: S) -> u32 {
+        let index = self.stats.len() as u32;
+        self.table.insert(sum, index);
+        self.keys.push(key);
+        self.stats.push(stats);
+        index
     }
 
     /// What is counted about a group.
@@ -289,9 +263,10 @@ impl<S: Default> Groups<S> {
     /// Joins two sets of groups.
     pub fn merge(&mut self, other: Groups<S>, join: impl Fn(&mut S, S)) {
         for (key, stats) in other.keys.into_iter().zip(other.stats) {
-            let index = self.index(&key);
-            if let Some(mine) = self.get_mut(index) {
-                join(mine, stats);
+            let sum = hash_of_encoded(&key);
+            match self.table.get(&sum).and_then(|index| self.stats.get_mut(*index as usize)) {
+                Some(mine) => join(mine, stats),
+                None => drop(self.push(sum, key, stats)),
             }
         }
     }
@@ -339,13 +314,8 @@ fn decode(key: &[u8]) -> Vec<Option<Vec<u8>>> {
     Values(key).map(|value| value.map(<[u8]>::to_vec)).collect()
 }
 
-#[inline]
-fn hash_of(value: Option<&[u8]>) -> u64 {
-    value.map_or(0, hash::of_bytes)
-}
-
 fn hash_of_encoded(key: &[u8]) -> u64 {
-    Values(key).fold(0, |sum, value| hash::fold(sum, hash_of(value)))
+    Values(key).fold(0, |sum, value| hash::fold(sum, value.map_or(0, hash::of_bytes)))
 }
 
 /// A group: its key values, and what was counted.
@@ -382,7 +352,10 @@ impl SummaryPartial {
         if !self.several {
             self.groups.stats.iter().for_each(|stats| total.add_sums(stats));
         }
-        let groups = self.groups.into_groups().filter(|(_, stats)| stats.count > 0);
+        let groups = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).map(|(key, mut stats)| {
+            stats.latency.settle();
+            (key, stats)
+        });
         // What is counted is large: it is moved once, not while sorting.
         let mut groups: Vec<Option<Group>> = groups.map(Some).collect();
         let rank = |group: &Option<Group>| group.as_ref().map(|(key, stats)| (Reverse(stats.count), key.clone()));

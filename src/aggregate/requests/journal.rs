@@ -1,12 +1,11 @@
 //! What one chunk saw of requests, in order, joined as far as the chunk goes.
 
-use std::hash::BuildHasherDefault;
-
 use hashbrown::HashMap;
 
-use super::{Identity, PATIENCE, Passthrough};
+use super::{Identity, PATIENCE};
 use crate::aggregate::{Amendment, Position, Repeat, Slot};
 use crate::event::{Text, Timestamp};
+use crate::hash;
 
 /// How an unsettled stage can be read again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,7 +174,7 @@ pub struct Journal {
     /// So many of `halves` are in them.
     in_regions: usize,
     pub(super) measures: Vec<Repeat>,
-    open: HashMap<u64, u32, BuildHasherDefault<Passthrough>>,
+    open: HashMap<u64, u32, hash::AsIs>,
     /// Events passed over that have no entry of their own.
     passed: usize,
 }
