@@ -154,7 +154,7 @@ pub struct ResponseStatus<'a> {
 }
 
 /// One audit event: one stage of one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event<'a> {
     /// The bytes of the event as read, without prefix or envelope; for the text formats the line
     /// (of a pair, the request line).
