@@ -107,7 +107,7 @@ const PATIENCE: usize = 1 << 18;
 
 /// So many of those given up can still be settled; then they are forgotten, and a late end counts as
 /// a repeat.
-const GIVEN_UP_KEPT: usize = 1 << 17;
+const GIVEN_UP_KEPT: usize = (1 << 16) / 8 * 7;
 
 /// All requests of the input, as far as absorbed.
 #[derive(Default)]
