@@ -51,7 +51,7 @@ pub enum Unit {
 /// How a run is driven. None of it changes the answer, but for `unit`.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Threads that read and parse.
+    /// Threads that read and parse; fewer than 65,535.
     pub threads: usize,
     /// Bytes per chunk.
     pub chunk: usize,
@@ -213,7 +213,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut partials: Vec<Option<Q::Partial>> = (0..threads).map(|_| None).collect();
         rayon::scope(|scope| {
             for (index, slot) in partials.iter_mut().enumerate() {
-                scope.spawn(move |_| *slot = Some(self.worker(Owner(index as u32))));
+                scope.spawn(move |_| *slot = Some(self.worker(Owner(index as u16))));
             }
         });
         partials.into_iter().flatten().collect()

@@ -71,7 +71,7 @@ pub fn settles(event: &Event<'_>) -> bool {
 
 /// Whose slot it is: the collecting thread, for questions that collect by thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
-pub struct Owner(pub u32);
+pub struct Owner(pub u16);
 
 /// Is told what absorbing a journal brings to light.
 pub trait Listener {
@@ -330,6 +330,7 @@ pub struct Totals {
     pub revived: u64,
 }
 
+/// Sixteen bytes with its identity: half a million of them are held.
 #[derive(Clone, Copy, Debug)]
 struct Settled {
     owner: Owner,

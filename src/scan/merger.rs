@@ -52,7 +52,7 @@ impl Mailbox {
 }
 
 /// The owner of what the merger itself observed.
-const LATE: Owner = Owner(u32::MAX);
+const LATE: Owner = Owner(u16::MAX);
 
 impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     pub(super) fn new(
