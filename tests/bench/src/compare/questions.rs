@@ -241,6 +241,7 @@ pub fn engine(peer: Peer, road: Road, sql: &str) -> Command {
 
 const DUCKDB: &str = "\
 import duckdb, json, sys, time
+duckdb.execute('SET enable_progress_bar = false')
 start = time.perf_counter()
 answer = duckdb.execute(sys.argv[1])
 names = [column[0] for column in answer.description]
