@@ -37,6 +37,11 @@ impl Packing {
         }
     }
 
+    /// Whether unpacking takes many times as long as parsing what comes out.
+    pub const fn is_slow(self) -> bool {
+        matches!(self, Packing::Bzip2 | Packing::Xz)
+    }
+
     /// Its name in answers.
     pub const fn name(self) -> Option<&'static str> {
         match self {

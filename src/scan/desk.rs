@@ -68,6 +68,10 @@ const READ_ON: u64 = 8;
 /// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
 const SHELF_LIMIT: usize = 3 << 20;
 
+/// What is read ahead of later sources may weigh this much for each thread that the source that is
+/// due keeps busy by itself: enough for the end of one source and the beginning of the next.
+const AHEAD_LIMIT: usize = 256 << 10;
+
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
 
@@ -107,8 +111,22 @@ impl Desk {
     /// until it ends.
     fn is_full(&self, source: usize) -> bool {
         let due = self.due.source;
-        let charged = if source == due { due..due + 1 } else { 0..self.shelved.len() };
-        self.shelved.get(charged).is_some_and(|waiting| waiting.iter().sum::<usize>() > SHELF_LIMIT * self.threads)
+        if source == due {
+            return self.shelved[due] > SHELF_LIMIT * self.threads;
+        }
+        let busy = self.busy_threads(due);
+        let limit = AHEAD_LIMIT * busy + SHELF_LIMIT * (self.threads - busy);
+        self.shelved.iter().sum::<usize>() > limit
+    }
+
+    /// How many threads a source keeps busy by itself: one reads a stream, and another parses what
+    /// it has read, unless that is done in no time compared with unpacking it.
+    fn busy_threads(&self, source: usize) -> usize {
+        let most = match &self.states.get(source) {
+            Some(State::Stream(reel)) => 2 - usize::from(reel.packing.is_slow()),
+            _ => 2,
+        };
+        self.threads.min(most)
     }
 
     /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
@@ -117,6 +135,7 @@ impl Desk {
         let source = batch.ticket.source;
         let stocks = self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
         let State::Stream(reel) = &mut self.states[source] else { return Task::Parse(batch) };
+        reel.packing = batch.packing;
         if batch.is_last() {
             reel.ended = true;
             if reel.stock.is_none() {

@@ -15,6 +15,8 @@ pub(super) struct Reel {
     pub(super) feed: Option<Box<StreamFeed>>,
     pub(super) ended: bool,
     pub(super) next: u64,
+    /// How it is packed, once something was read.
+    pub(super) packing: Packing,
     pub(super) stock: Option<Batch>,
 }
 
@@ -34,7 +36,7 @@ const STOCK_LAG: u64 = 8;
 
 impl Reel {
     pub(super) fn new(feed: Box<StreamFeed>) -> Self {
-        Reel { feed: Some(feed), ended: false, next: 0, stock: None }
+        Reel { feed: Some(feed), ended: false, next: 0, packing: Packing::Plain, stock: None }
     }
 
     pub(super) const fn next_ticket(&mut self, source: usize) -> Ticket {
