@@ -146,8 +146,10 @@ impl Run {
         let key = move |event: &Event<'_>| by.as_ref().map_or(SortValue::Absent, |sort| sort_value(sort, event));
         let sort: Option<&SortKey> = config.sort.is_some().then_some(&key);
         let rows = Rows { filter: config.filter.clone(), write, sort };
-        if config.exit_status {
-            // A script that relies on the status is told of all damage.
+        let pipe = self.inputs.sources.iter().any(|source| !source.is_rereadable());
+        if config.exit_status || pipe {
+            // A script that relies on the status is told of all damage. And where nothing was found, all
+            // is read once more, for which a pipe would be empty.
             self.options.sift = None;
         }
         let (mut matched, mut account) = self.rows(&rows, &config, &mut sink);

@@ -269,3 +269,21 @@ fn small_files_are_read_whole() {
     assert!(output.json()[0]["evidence"].get("notRead").is_none());
     assert!(!output.stderr.contains("not read"), "{}", output.stderr);
 }
+
+#[test]
+fn a_pipe_beside_a_file_is_read_once_and_whole() {
+    let folder = scratch("seek-pipe");
+    let lines: String = log(7, 400, 0).into_iter().map(|line| line.text).collect();
+    let file = put(&folder, "audit.log", lines.as_bytes());
+    let (since, until) = (time(1000 * SECOND), time(1300 * SECOND));
+    let window = ["--since", &since, "--until", &until, "--seek-step", "1", "-o", "json"];
+    for more in [&["summary", "--by", "user"][..], &["query"], &["query", "--user", "nobody@example.com"]] {
+        let found = auditq(&[more, &window, &[&file, "-"]].concat(), lines.as_bytes());
+        let all = auditq(&[more, &window, &["--read-all", &file, "-"]].concat(), lines.as_bytes());
+        assert!(found.stdout == all.stdout, "{more:?}");
+    }
+    // Damage in a pipe is told although nothing was found, which is said only when all was read.
+    let torn = [lines.as_bytes(), &lines.as_bytes()[..200], b"\n"].concat();
+    let found = auditq(&["query", "--user", "nobody@example.com", "--seek-step", "1", &file, "-"], &torn);
+    assert_eq!(found.code, Some(3), "{}", found.stderr);
+}

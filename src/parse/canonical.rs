@@ -214,8 +214,10 @@ impl<'a, I: Isa> Cursor<'a, I> {
             self.at = container_end::<I>(self.text, start, self.limit)?;
             return Some(RawJson(&self.text[start..self.at]));
         }
+        // A string may hold a line feed, and the scanner would look for a value behind white space, on the
+        // next line if need be. Scalars hold neither.
         let line = &self.text[..self.limit];
-        if line.get(self.at) == Some(&b'"') {
+        if !line.get(self.at)?.is_ascii_alphanumeric() && line[self.at] != b'-' {
             return None;
         }
         let mut scanner = Scanner::new(line, self.at);
@@ -478,6 +480,19 @@ mod tests {
             }
         }
         found.is_some()
+    }
+
+    #[test]
+    fn never_reads_behind_its_line() {
+        for line in LOG.lines().filter(|line| line.contains("\"responseObject\":{")) {
+            for gap in ["\n", " \n", "\r\n", "\t", " "] {
+                let text = line.replace("\"responseObject\":", &format!("\"responseObject\":{gap}"));
+                let mut event = Event::empty(&[], Format::V1);
+                let arena = Bump::new();
+                let end = Canonical::default().read(text.as_bytes(), 0, text.len(), &arena, &mut event);
+                assert_eq!(end, None, "{text}");
+            }
+        }
     }
 
     /// Damages lines in every way bytes get damaged, and tells how many results were still canonical.

@@ -6,7 +6,8 @@
 //! - It begins as the server begins an event, and its user's name is there, whole and without escapes, so
 //!   it is that user's event and the name is not one of those asked for (it would be found).
 //! - None of the words stands anywhere else in the line either, so a second event, torn into the line,
-//!   is not one of theirs.
+//!   is not one of theirs. (Unless that event is torn or doubled into another's line and also writes the
+//!   letters of its user's name as escapes, which no server does: that is not looked for.)
 //! - It ends as an event ends, so it was not cut.
 //!
 //! Everything else is read as always. What a line says behind its user is not proved for a line that is

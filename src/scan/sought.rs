@@ -63,6 +63,10 @@ pub(super) fn sought<Q: Question>(inputs: &Discovery, options: &Options, questio
     if filter.since().is_none() && filter.until().is_none() {
         return None;
     }
+    // What is left out may have to be read after all, and a pipe is empty then.
+    if inputs.sources.iter().any(|source| !source.is_rereadable()) {
+        return None;
+    }
     let lead = if counts_requests::<Q>(options) { LEAD } else { 0 };
     let since = filter.since().map(|since| Timestamp(since.0.saturating_sub(lead)));
     let length = |source: &Source| std::fs::metadata(source.path.as_ref()?).ok().map(|data| data.len());
