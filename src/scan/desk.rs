@@ -68,9 +68,14 @@ const READ_ON: u64 = 8;
 /// Finished chunks that wait for their turn may weigh this much for each thread before threads pause.
 const SHELF_LIMIT: usize = 3 << 20;
 
-/// What is read ahead of later sources may weigh this much for each thread that the source that is
-/// due keeps busy by itself: enough for the end of one source and the beginning of the next.
+/// What is read ahead of later sources may weigh this much for each of the two threads that the source
+/// that is due keeps busy by itself, reading and parsing: enough for the end of one source and the
+/// beginning of the next.
 const AHEAD_LIMIT: usize = 256 << 10;
+
+/// The same for each thread where unpacking is so slow that it alone counts: reading ahead is then
+/// the only way to use a second thread.
+const SLOW_AHEAD_LIMIT: usize = 12 << 20;
 
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
@@ -114,19 +119,11 @@ impl Desk {
         if source == due {
             return self.shelved[due] > SHELF_LIMIT * self.threads;
         }
-        let busy = self.busy_threads(due);
-        let limit = AHEAD_LIMIT * busy + SHELF_LIMIT * (self.threads - busy);
-        self.shelved.iter().sum::<usize>() > limit
-    }
-
-    /// How many threads a source keeps busy by itself: one reads a stream, and another parses what
-    /// it has read, unless that is done in no time compared with unpacking it.
-    fn busy_threads(&self, source: usize) -> usize {
-        let most = match &self.states.get(source) {
-            Some(State::Stream(reel)) => 2 - usize::from(reel.packing.is_slow()),
-            _ => 2,
+        let limit = match self.states.get(due) {
+            Some(State::Stream(reel)) if reel.packing.is_slow() => SLOW_AHEAD_LIMIT * self.threads,
+            _ => AHEAD_LIMIT * self.threads.min(2) + SHELF_LIMIT * self.threads.saturating_sub(2),
         };
-        self.threads.min(most)
+        self.shelved.iter().sum::<usize>() > limit
     }
 
     /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
