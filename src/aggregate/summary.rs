@@ -352,16 +352,11 @@ impl SummaryPartial {
         if !self.several {
             self.groups.stats.iter().for_each(|stats| total.add_sums(stats));
         }
-        let groups = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).map(|(key, mut stats)| {
-            stats.latency.settle();
-            (key, stats)
-        });
+        let mut groups: Vec<Group> = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).collect();
+        groups.iter_mut().for_each(|(_, stats)| stats.latency.settle());
         // What is counted is large: it is moved once, not while sorting.
-        let mut groups: Vec<Option<Group>> = groups.map(Some).collect();
-        let rank = |group: &Option<Group>| group.as_ref().map(|(key, stats)| (Reverse(stats.count), key.clone()));
-        let mut order: Vec<_> = groups.iter().map(rank).zip(0..).collect();
-        order.sort_unstable();
-        (total, order.into_iter().filter_map(|(_, index)| groups.get_mut(index)?.take()).collect())
+        groups.sort_by_cached_key(|(key, stats)| (Reverse(stats.count), key.clone()));
+        (total, groups)
     }
 
     fn set(&mut self, members: Vec<u32>) -> Slot {

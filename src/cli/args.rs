@@ -162,7 +162,7 @@ pub(super) struct CommonArgs {
     /// Bytes per chunk
     #[arg(long, value_name = "BYTES", hide = true)]
     pub(super) chunk_size: Option<usize>,
-    /// Least distance of the places that are looked at to find a time window
+    /// Least distance of the places that are looked at to find a time window; small files are searched and sifted too
     #[arg(long, value_name = "BYTES", hide = true)]
     pub(super) seek_step: Option<u64>,
 }
