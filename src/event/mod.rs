@@ -5,11 +5,13 @@
 //! everybody else reads it. Fields and their meaning are those of the Kubernetes API type
 //! `audit.k8s.io/v1 Event`; what older versions and the text formats lack is simply absent.
 
+mod origin;
 mod request_info;
 mod text;
 mod time;
 mod write;
 
+pub use origin::{Origin, OwnedOrigin};
 pub use request_info::{Method, RequestInfo, Rules, request_info};
 pub use text::{Elements, Members, RawJson, Text, unescape_json};
 pub use time::Timestamp;
@@ -201,8 +203,8 @@ pub struct Event<'a> {
     pub exact_times: bool,
     /// `annotations`, a map from string to string.
     pub annotations: Option<RawJson<'a>>,
-    /// The host a line prefix named (`oc adm node-logs`).
-    pub host: Option<Text<'a>>,
+    /// What its line's prefix or envelope says about where it came from.
+    pub origin: Option<&'a Origin<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -230,7 +232,7 @@ impl<'a> Event<'a> {
             stage_timestamp: None,
             exact_times: false,
             annotations: None,
-            host: None,
+            origin: None,
         }
     }
 

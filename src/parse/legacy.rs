@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use memchr::memmem;
 
-use crate::event::{Event, Format, Method, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
+use crate::event::{Event, Format, Method, Origin, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
 
 use super::simd::Level;
 use clock::Clock;
@@ -279,7 +279,7 @@ impl<'a> Record<'a> {
         event.source_ips = ip.map(|ip| single(ip.bytes(arena), arena));
         event.user_agent = self.text(Key::UserAgent, arena).filter(|agent| !agent.is_empty());
         event.request_received = self.prefix.time;
-        event.host = self.prefix.host;
+        event.origin = self.prefix.host.map(|host| &*arena.alloc(Origin { host: Some(host), ..Origin::NONE }));
     }
 
     #[inline(always)]

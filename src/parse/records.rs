@@ -18,7 +18,7 @@ use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
 use super::object::{self, Broken, Object};
 use super::sieve::{Sieve, ends_as_event};
-use crate::event::{Event, Format, RawJson, Text};
+use crate::event::{Event, Format, Origin, RawJson, Text};
 
 /// What a record's bytes are counted as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -500,7 +500,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             match object::read(text, at, self.arena) {
                 Ok((Object::Other, _)) => {}
                 Ok((Object::Event(mut event), _)) => {
-                    event.host = host_of(&self.region[line.start..at]);
+                    event.origin = host_of(&self.region[line.start..at])
+                        .map(|host| &*self.arena.alloc(Origin { host: Some(host), ..Origin::NONE }));
                     self.object(Object::Event(event), line, line.start, line.next - line.start, 0);
                     self.visitor.record(Bucket::Event, line.next - line.start, true);
                     return Read::Done;

@@ -7,7 +7,7 @@ use super::{Unit, alone};
 use crate::aggregate::evidence::Evidence;
 use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Waiting, settles};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
-use crate::event::{Event, Format, Stage, Text, Timestamp};
+use crate::event::{Event, Format, Stage, Timestamp};
 use crate::parse::legacy::{self, Lists, Record, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
 use crate::parse::records::{Bucket, Place, Reason, Visitor};
@@ -156,7 +156,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
             rank: event.stage.rank(),
             text: self.part(event.raw),
             note: 0,
-            host: event.host,
+            origin: event.origin,
             bytes: own.bytes,
             position,
             lasting: event.is_long_running(),
@@ -171,7 +171,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
             rank: Stage::RequestReceived.rank(),
             text: self.part(half.record.line),
             note: self.texts.keep(half.record),
-            host: None,
+            origin: None,
             bytes: record.len() as u64,
             position: self.position(offset),
             lasting: false,
@@ -268,6 +268,6 @@ pub(super) fn event_of_waiting<'w>(request: &'w Waiting, arena: &'w Bump) -> Opt
         },
     };
     let Some(Object::Event(mut event)) = read else { return None };
-    event.host = request.host().map(Text::plain);
+    event.origin = request.origin().map(|origin| &*arena.alloc(origin));
     Some(event)
 }

@@ -70,7 +70,7 @@ impl<'a> Visitor<'a> for Collector<'_> {
         self.reading.evidence.event(event);
         let mut json = Vec::new();
         write_json(event, &mut json);
-        if let Some(host) = event.host {
+        if let Some(host) = event.origin.and_then(|origin| origin.host) {
             json.extend_from_slice(b" of ");
             json.extend_from_slice(host.raw());
         }

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::{Identity, PATIENCE};
 use crate::aggregate::{Amendment, Position, Repeat, Slot};
-use crate::event::{Text, Timestamp};
+use crate::event::{Origin, OwnedOrigin, Timestamp};
 use crate::hash;
 
 /// How an unsettled stage can be read again.
@@ -48,7 +48,7 @@ pub struct Waiting {
     events: u64,
     pub(super) position: Position,
     text: Held,
-    host: Option<Box<[u8]>>,
+    origin: Option<Box<OwnedOrigin>>,
     /// Whether the request may well last: it is never given up.
     pub(super) lasting: bool,
     /// Index of its entry in the journal.
@@ -94,9 +94,9 @@ impl Waiting {
         self.stages
     }
 
-    /// The host its line prefix named.
-    pub fn host(&self) -> Option<&[u8]> {
-        self.host.as_deref()
+    /// Where its line came from, as far as its prefix or envelope told.
+    pub fn origin(&self) -> Option<Origin<'_>> {
+        self.origin.as_deref().map(OwnedOrigin::get)
     }
 
     /// Whether the request may well last: it is never given up.
@@ -324,8 +324,8 @@ pub struct Pending<'a> {
     pub text: (usize, usize),
     /// What its reader remembers it by as long as the region is at hand.
     pub note: u32,
-    /// The host its line prefix named.
-    pub host: Option<Text<'a>>,
+    /// Where its line came from, as far as its prefix or envelope told.
+    pub origin: Option<&'a Origin<'a>>,
     /// Bytes it is charged with.
     pub bytes: u64,
     /// Where its record begins.
@@ -344,7 +344,7 @@ impl Pending<'_> {
             events: 1,
             position: self.position,
             text: Held::Region { at: self.text.0, length: self.text.1, note: self.note },
-            host: self.host.map(|host| host.raw().into()),
+            origin: self.origin.map(|origin| Box::new((*origin).into())),
             lasting: self.lasting,
             order,
             sequence,
@@ -364,7 +364,7 @@ impl Waiting {
         if later.rank > self.rank {
             self.rank = later.rank;
             self.text = later.text;
-            self.host = later.host;
+            self.origin = later.origin;
             self.position = later.position;
             self.kind = later.kind;
         }

@@ -143,9 +143,9 @@ fn lost_spaces_other_orders_and_unknown_keys() {
 fn hosts_and_glog_headers() {
     let arena = Bump::new();
     let line = format!("master-0 {ONE}");
-    assert_eq!(event(&line, &arena).host, Some("master-0".into()));
+    assert_eq!(event(&line, &arena).origin.and_then(|origin| origin.host), Some("master-0".into()));
     let line = format!("I0406 12:34:56.789012   12345 audit.go:45] AUDIT: {}", ONE.split_once("AUDIT: ").unwrap().1);
-    assert_eq!((event(&line, &arena).host, event(&line, &arena).time()), (None, None));
+    assert_eq!((event(&line, &arena).origin, event(&line, &arena).time()), (None, None));
     // A user agent before the real record is somebody else's line.
     let line = format!(r#"AUDIT: is enabled, AUDIT: {}"#, ONE.split_once("AUDIT: ").unwrap().1);
     assert_eq!(event(&line, &arena).code(), Some(101));
