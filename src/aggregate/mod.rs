@@ -14,7 +14,7 @@ pub mod stats;
 pub mod summary;
 pub mod time_buckets;
 
-use crate::event::{Event, Timestamp};
+use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;
 
 /// Where a record begins: which source, and the offset of its first byte in the decompressed source.
@@ -51,6 +51,24 @@ pub struct Seen<'e, 'a> {
     pub bytes: u64,
     /// How many events that is.
     pub events: u64,
+}
+
+impl<'e> Seen<'e, '_> {
+    /// The names of where it was read from, the most telling first; the file's path and its last part are
+    /// always among them.
+    pub fn source_names(&self) -> impl Iterator<Item = Text<'e>> + Clone {
+        let host = self.source.host.as_deref().map(Text::from);
+        let path = self.source.name.as_str();
+        let file = path.rsplit(['/', ':']).next().unwrap_or(path);
+        let of_line = self.event.origin.into_iter().flat_map(|origin| origin.names());
+        of_line.chain(host).chain([Text::from(path), Text::from(file)])
+    }
+
+    /// Whether it matches a filter.
+    #[inline]
+    pub fn matches(&self, filter: &Filter) -> bool {
+        filter.matches(self.event) && filter.matches_source(self.source_names())
+    }
 }
 
 /// A question's handle on a request it has observed.

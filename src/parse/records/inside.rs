@@ -81,8 +81,8 @@ impl<'a> Within<'a> {
     }
 }
 
-/// Wrappings within wrappings are followed this far. A line in OpenTelemetry's protocol has six.
-const MOST_WRAPPINGS: usize = 8;
+/// Wrappings within wrappings are followed this far. A line in OpenTelemetry's protocol has eight, its lists counted.
+const MOST_WRAPPINGS: usize = 16;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Hands on what an object holds that is charged with `bytes`.
