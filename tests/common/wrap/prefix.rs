@@ -105,7 +105,7 @@ fn rfc5424(index: usize, line: &[u8]) -> Vec<u8> {
 
 fn rfc5424_data(index: usize, line: &[u8]) -> Vec<u8> {
     let time = clock::fraction(index, 3);
-    let data = format!("[meta sequenceId=\"{index}\" x=\"a\\\"b\\]{{\"][origin ip=\"192.0.2.1\"]");
+    let data = format!("[meta sequenceId=\"{index}\" x=\"a\\\"b\\]{{c\"][origin ip=\"192.0.2.1\"]");
     [format!("<13>1 {time} cp1 kube-apiserver - audit {data} \u{feff}").as_bytes(), line].concat()
 }
 
