@@ -33,6 +33,8 @@ pub struct SourceInfo {
     pub name: String,
     /// The host whose log it is, as far as the path tells.
     pub host: Option<String>,
+    /// Whether it goes on where the source before it ends.
+    pub continues: bool,
 }
 
 /// One request (or one event, in the event view) as a question sees it.

@@ -152,7 +152,7 @@ impl Requests {
                     }
                     listener.repeat(owner, slot, own);
                     let mut request = request.clone();
-                    request.keep(&journal.regions);
+                    request.keep(&journal.regions, &[]);
                     self.wait(identity, request, listener);
                     self.respond(identity, *response, listener);
                 }

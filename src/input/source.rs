@@ -32,6 +32,19 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether it is the next file of the log that `before` is a file of, so that a line may begin there and
+    /// end here.
+    pub fn continues(&self, before: &Source) -> bool {
+        let log = |source: &Source| {
+            let path = source.path.as_ref()?;
+            let family = RotationKey::of(&path.file_name()?.to_string_lossy()).family;
+            Some((path.parent()?.to_owned(), family))
+        };
+        log(self).is_some_and(|mine| log(before) == Some(mine))
+    }
+}
+
 /// The inputs of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {

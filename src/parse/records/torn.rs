@@ -5,12 +5,14 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
+use super::inside::{Within, own_length};
 use super::{
     Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start, line_feeds,
     reason, skip_separators, trim_line,
 };
 use crate::parse::json::{Depth, LineEnd};
 use crate::parse::object::{self, Object};
+use crate::parse::prefix;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Counts the torn part of the line as damaged, but saves a whole event behind the tear: two
@@ -28,8 +30,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let place = self.place(tear.at.min(start));
         self.visitor.damage(tear.reason, tear.from, place);
         self.visitor.record(Bucket::Damaged, start - tear.from, true);
-        self.object(object, line, start, line.next - start, 0);
-        self.visitor.record(Bucket::Event, line.next - start, true);
+        let within = Within::record(&self.region[line.start..line.next], start);
+        let inside = self.object(object, within, line.next - start);
+        self.charge(inside, line.next - start);
     }
 
     /// The whole event that ends the line behind a tear at `from`, if there is one.
@@ -89,18 +92,20 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn spanned(&mut self, first: Line, value: usize, last: Line, close: usize) -> usize {
         let whole = Line { start: first.start, end: last.end, next: last.next };
         let rest = skip_separators(self.region, close, last.end);
+        let prefix = prefix::origin(&self.region[first.start..value], self.arena);
+        let within = Within { origin: prefix, ..Within::record(&self.region[whole.start..whole.next], value) };
         match object::read(&self.region[..close], value, self.arena) {
             Ok((object, _)) if rest == last.end => {
-                let events = self.object(object, whole, value, whole.next - whole.start, 0);
-                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                self.visitor.record(bucket, whole.next - whole.start, true);
+                let bytes = own_length(&self.region[value..close]);
+                let inside = self.object(object, within, bytes);
+                self.charge(inside, whole.next - whole.start);
                 last.next
             }
             Ok((object, _)) if self.region[rest] == b'{' => {
                 // `}{` or `}, {`: the next value begins on this one's last line.
-                let events = self.object(object, whole, value, rest - whole.start, 0);
-                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                self.visitor.record(bucket, rest - whole.start, true);
+                let bytes = own_length(&self.region[value..close]);
+                let inside = self.object(object, within, bytes);
+                self.charge(inside, rest - whole.start);
                 rest
             }
             _ => self.torn(first, last.next),
@@ -215,7 +220,7 @@ fn is_list_head(bytes: &[u8]) -> bool {
 }
 
 /// How many beginnings of events are tried behind a tear.
-const RESYNC_TRIES: usize = 64;
+pub(super) const RESYNC_TRIES: usize = 64;
 
 /// How many values that turn out not to be whole are followed within one torn value.
 const WHOLE_TRIES: usize = 8;
@@ -224,4 +229,4 @@ const WHOLE_TRIES: usize = 8;
 const START_WIDTH: usize = 5;
 
 /// Where a whole event may begin behind a tear.
-const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
+pub(super) const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
