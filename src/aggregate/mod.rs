@@ -67,7 +67,7 @@ impl<'e> Seen<'e, '_> {
     /// Whether it matches a filter.
     #[inline]
     pub fn matches(&self, filter: &Filter) -> bool {
-        filter.matches(self.event) && filter.matches_source(self.source_names())
+        filter.matches(self.event) && (filter.is_any_source() || filter.matches_source(self.source_names()))
     }
 }
 

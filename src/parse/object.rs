@@ -218,7 +218,8 @@ pub fn salvage<'a>(text: &[u8], arena: &'a Bump) -> Option<Event<'a>> {
     let whole = arena.alloc_slice_fill_copy(end + 1, b'}');
     whole[..end].copy_from_slice(text.get(..end)?);
     match read(whole, 0, arena) {
-        Ok((Object::Event(event), _)) => Some(event),
+        // A head that does not say which request it is about is worth nothing.
+        Ok((Object::Event(event), _)) => Some(event).filter(|event| event.audit_id.is_some()),
         _ => None,
     }
 }

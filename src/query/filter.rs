@@ -54,6 +54,12 @@ impl Filter {
         (self.span.is_everything() || self.span.has(event.time())) && self.tests.iter().all(|test| test.matches(event))
     }
 
+    /// Whether all sources match.
+    #[inline]
+    pub const fn is_any_source(&self) -> bool {
+        self.source.is_none()
+    }
+
     /// Whether one of these names is that of a source asked for: a file, host, pod, stream or cluster.
     pub fn matches_source<'t>(&self, names: impl Iterator<Item = Text<'t>> + Clone) -> bool {
         self.source.as_ref().is_none_or(|patterns| patterns.matches_any(names))

@@ -7,8 +7,8 @@ use memchr::{memchr, memmem};
 
 use super::inside::{Inside, Within, own_length};
 use super::{
-    Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start, line_feeds,
-    reason, skip_separators, trim_line,
+    Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start,
+    is_meant_as_event, line_feeds, reason, skip_separators, trim_line,
 };
 use crate::parse::envelope::decoded;
 use crate::parse::json::{Depth, LineEnd, Scanner};
@@ -18,7 +18,8 @@ use crate::parse::prefix;
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Counts the torn part of the line as damaged, but saves a whole event behind the tear: two
     /// writers, or a crash, leave half an event and a whole one on one line.
-    pub(super) fn broken(&mut self, line: Line, tear: Tear) {
+    pub(super) fn broken(&mut self, line: Line, mut tear: Tear) {
+        tear.from = self.items_before(line, tear.from);
         let Some(start) = self.behind_tear(line, tear.from) else {
             if self.save_carried(tear.from, line.next, &tear) {
                 return;
@@ -45,6 +46,25 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.charge(inside, line.next - start);
     }
 
+    /// Hands on the items of a torn list that stand before the tear, and tells where they end.
+    fn items_before(&mut self, line: Line, from: usize) -> usize {
+        let text = &self.region[..line.end];
+        let start = skip_separators(self.region, from, line.end);
+        let Some(mut at) = first_item(text, start) else { return from };
+        let (record, mut inside) = (&self.region[line.start..line.next], Inside::default());
+        let mut end = from;
+        while let Ok((object, close)) = object::read(text, at, self.arena) {
+            let bytes = own_length(&text[at..close]);
+            inside.add(self.object(object, Within::record(record, start), bytes));
+            end = close;
+            at = skip_separators(self.region, close, line.end);
+        }
+        // Something is wrong with the list even if every item is whole.
+        let end = end.min((line.end - 1).max(from));
+        self.charge(inside, end - from);
+        end
+    }
+
     /// Where the whole events begin that end the line behind a tear at `from`, if there are any.
     ///
     /// They must end the line: what stands in the middle of something else is a client's text made to
@@ -58,7 +78,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let start = skip_separators(self.region, from, line.end);
             text.get(start..start + name.len() + 3).filter(|head| head.ends_with(b"\""))
         });
-        let marks = [Some(RESYNC), alike].into_iter().flatten();
+        let marks = [Some(RESYNC), Some(RESYNC_ITEM), alike].into_iter().flatten();
         let found = |mark| memmem::find_iter(rest, mark).take(RESYNC_TRIES).map(|found| from + 1 + found);
         marks.filter_map(|mark| found(mark).find(|&start| self.all_whole(start, line.end))).min()
     }
@@ -238,7 +258,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                     let close = content + length;
                     let rest = skip_separators(self.region, close, line.end);
                     let read = object::read(&self.region[..close], value, self.arena);
-                    let whole = matches!(read, Ok((Object::Event(_) | Object::List(..), _)));
+                    let whole = matches!(read, Ok((object, _)) if is_ours(&object));
                     if !whole || !(rest == line.end || self.region[rest] == b'{') {
                         return None;
                     }
@@ -258,7 +278,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let text = &self.region[..line.end];
         let value = skip_separators(self.region, line.start, line.end);
         if text.get(value) == Some(&b'{') {
-            let whole = matches!(object::read(text, value, self.arena), Ok((Object::Event(_) | Object::List(..), _)));
+            let whole = matches!(object::read(text, value, self.arena), Ok((object, _)) if is_ours(&object));
             return whole || self.behind_tear(line, line.start).is_some();
         }
         memmem::find(&text[line.start..], b"AUDIT:").is_some()
@@ -288,6 +308,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 }
 
+/// Whether an object is an event, or surely holds one.
+fn is_ours(object: &Object<'_>) -> bool {
+    match object {
+        Object::Event(_) | Object::Reshipped(_) | Object::List(..) => true,
+        Object::Other(raw) => is_meant_as_event(raw.0) || memmem::find(raw.0, b"\\\"auditID\\\"").is_some(),
+    }
+}
+
 /// Whether a torn value is only the head of a list whose items stand on lines of their own, as in
 /// `{"kind":"EventList","items":[`: then nothing is lost.
 fn is_list_head(bytes: &[u8]) -> bool {
@@ -307,6 +335,26 @@ const START_WIDTH: usize = 5;
 
 /// How an object begins that stands in another as text.
 const CARRIED: &[u8] = b"\"{\\\"";
+
+/// Where the first item of the list that begins at `start` stands, if it is one of events.
+fn first_item(text: &[u8], start: usize) -> Option<usize> {
+    let mut scanner = Scanner::new(text, start);
+    scanner.expect(b'{').ok()?;
+    let (mut first, mut is_list) = (true, false);
+    while let Ok(Some(key)) = scanner.key(first) {
+        first = false;
+        if key.raw() == b"items" {
+            scanner.expect(b'[').ok()?;
+            return Some(scanner.position()).filter(|_| is_list);
+        }
+        let value = scanner.value().ok()?;
+        is_list |= key.raw() == b"kind" && value.0 == b"\"EventList\"";
+    }
+    None
+}
+
+/// How an item of a list begins, which says for all of them what they are.
+const RESYNC_ITEM: &[u8] = b"{\"level\":\"";
 
 /// Where a whole event may begin behind a tear.
 pub(super) const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
