@@ -38,8 +38,7 @@ pub(super) fn convert<'a>(alert: RawJson<'a>, arena: &'a Bump, take: Take<'_, 'a
     if !event.is_event() {
         return false;
     }
-    let origin =
-        Origin { host: text(alert.get(b"hostname")), time: alert.get(b"time").and_then(time), ..Origin::NONE };
+    let origin = Origin { host: text(alert.get(b"hostname")), time: alert.get(b"time").and_then(time), ..Origin::NONE };
     take(event.finish(), origin);
     true
 }

@@ -46,8 +46,7 @@ fn object<'a>(method: Option<&'a [u8]>, name: &'a [u8], verb: Option<&[u8]>) -> 
     let (group, version) = (parts.next()?, parts.next()?);
     let rest: Vec<&[u8]> = parts.collect();
     let (of_method, sub_of_method) = method_parts(method, version)?;
-    let mut object =
-        Object { group: Some(group).filter(|group| *group != b"core"), version, ..Object::default() };
+    let mut object = Object { group: Some(group).filter(|group| *group != b"core"), version, ..Object::default() };
     match rest.as_slice() {
         [b"namespaces", name, rest @ ..] if is_namespace_itself(rest, of_method) => {
             object.resource = b"namespaces";
@@ -129,7 +128,8 @@ fn names_one(verb: &[u8]) -> Option<bool> {
 }
 
 fn is_plain(path: &[u8]) -> bool {
-    path.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~' | b':' | b'@'))
+    path.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~' | b':' | b'@'))
 }
 
 #[cfg(test)]
@@ -200,7 +200,18 @@ mod tests {
     #[test]
     fn names_of_no_shape_do_no_harm() {
         for method in ["", ".", "...", "io.k8s.core.v1.pods.", "a.b.c.d.e.f.g", "io.k8s.v1.v1.v1.v1"] {
-            for resource in ["", "/", "//", "///", "a", "a/b", "core/v1/", "core/v1/namespaces/", "core/v1//pods", "a/v1/b/c/d/e/f/g/h"] {
+            for resource in [
+                "",
+                "/",
+                "//",
+                "///",
+                "a",
+                "a/b",
+                "core/v1/",
+                "core/v1/namespaces/",
+                "core/v1//pods",
+                "a/v1/b/c/d/e/f/g/h",
+            ] {
                 shown(method, resource);
             }
         }

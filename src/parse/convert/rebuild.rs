@@ -440,7 +440,8 @@ mod tests {
 
     #[test]
     fn strings_of_the_server_keep_their_bytes() {
-        for kept in [r"a\u0026b", r"\u003c\u003e", r"\b\f", r"\u0008\u000c", r"\u2028\ufffd", "\u{202e}é", r#"\"\\\n"#] {
+        for kept in [r"a\u0026b", r"\u003c\u003e", r"\b\f", r"\u0008\u000c", r"\u2028\ufffd", "\u{202e}é", r#"\"\\\n"#]
+        {
             let mut out = Vec::new();
             write_text(Text::json(kept.as_bytes(), true), &mut out);
             assert_eq!(String::from_utf8_lossy(&out), format!("\"{kept}\""));

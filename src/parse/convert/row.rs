@@ -6,9 +6,9 @@
 
 use bumpalo::Bump;
 
+use super::Take;
 use super::rebuild::{Member, Rebuilt, is_level, set_kept};
 use super::values::{alike, collect, container, decoded, decoded_name, text, time};
-use super::Take;
 use crate::event::{Origin, RawJson, Stage, Text};
 
 /// Whether a member's name gives away a row that may hold an event.
@@ -36,12 +36,8 @@ pub(super) fn convert_log_json<'a>(object: RawJson<'a>, arena: &'a Bump, take: T
     let entries = object.get(b"Response").unwrap_or(object).get(b"Results").unwrap_or(object);
     for entry in entries.elements() {
         let [log, source, host, file, at] = collect(entry, ["LogJson", "Source", "HostName", "FileName", "Time"]);
-        let origin = Origin {
-            host: text(host).or(text(source)),
-            stream: text(file),
-            time: at.and_then(time),
-            ..Origin::NONE
-        };
+        let origin =
+            Origin { host: text(host).or(text(source)), stream: text(file), time: at.and_then(time), ..Origin::NONE };
         let Some(log) = log else { continue };
         let inner = container(log, arena);
         let converted = inner.is_some_and(|inner| convert(inner, arena, &mut |event, own| take(event, own.or(origin))));

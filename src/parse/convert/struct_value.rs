@@ -90,7 +90,9 @@ mod tests {
     #[test]
     fn what_is_no_structure_is_left_alone() {
         let arena = Bump::new();
-        for given in ["{}", "[]", "1", r#"{"fields":1}"#, r#"{"fields":{"a":1}}"#, r#"{"fields":{"a":{"Kind":{}}},"b":1}"#] {
+        for given in
+            ["{}", "[]", "1", r#"{"fields":1}"#, r#"{"fields":{"a":1}}"#, r#"{"fields":{"a":{"Kind":{}}},"b":1}"#]
+        {
             assert_eq!(unwrap(RawJson(given.as_bytes()), &arena), None, "{given}");
         }
         for given in [r#"{"fields":{"a":{"Kind":{"OddValue":1}}}}"#, r#"{"fields":{"a":{"Kind":{}}}}"#] {

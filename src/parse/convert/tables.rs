@@ -41,8 +41,7 @@ fn convert_row<'a>(names: &[Text<'a>], row: RawJson<'a>, arena: &'a Bump, take: 
     if let Some(log) = text(cell(b"log_s")) {
         let category = text(cell(b"Category"));
         if category.is_none_or(|category| category.raw().starts_with(b"kube-audit")) {
-            let origin =
-                Origin { pod: text(cell(b"pod_s")), cluster: text(cell(b"_ResourceId")), ..Origin::NONE };
+            let origin = Origin { pod: text(cell(b"pod_s")), cluster: text(cell(b"_ResourceId")), ..Origin::NONE };
             take(decoded(log, arena).trim_ascii(), origin);
         }
         return;
