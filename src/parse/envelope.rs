@@ -6,6 +6,9 @@
 //! they are, best guess first, and [`piece`] which objects hold but a piece of a line. Collectors that
 //! take the events themselves apart are [`convert`](super::convert)'s business.
 
+use std::io::Read;
+
+use base64::Engine;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
@@ -221,6 +224,23 @@ fn bytes<'a>(list: RawJson<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
     }
     Some(bytes.into_bump_slice())
 }
+
+/// What a subscription hands on to a function or a stream: gzip in base64. None if it is nothing like it.
+pub(super) fn unpacked<'a>(text: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+    // What gzip's first three bytes become.
+    if !text.starts_with(b"H4sI") {
+        return None;
+    }
+    let packed = base64::engine::general_purpose::STANDARD.decode(text.trim_ascii()).ok()?;
+    let mut unpacked = Vec::new();
+    let decoder = flate2::read::MultiGzDecoder::new(packed.as_slice());
+    // Such a message has a mebibyte at most; what unpacks to more is meant to do harm.
+    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).ok()?;
+    Some(arena.alloc_slice_copy(&unpacked))
+}
+
+/// Bytes that a packed member may unpack to.
+const MOST_UNPACKED: u64 = 64 << 20;
 
 /// The text that a JSON string stands for.
 pub(super) fn decoded<'a>(text: Text<'a>, arena: &'a Bump) -> &'a [u8] {

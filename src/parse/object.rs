@@ -238,7 +238,7 @@ pub(crate) fn derive_object<'a>(event: &mut Event<'a>, arena: &'a Bump) {
 }
 
 /// The API's own top-level members, for saying where a broken event breaks off.
-fn known_name(key: &[u8]) -> Option<&'static str> {
+pub(super) fn known_name(key: &[u8]) -> Option<&'static str> {
     const NAMES: [&str; 23] = [
         "kind",
         "apiVersion",

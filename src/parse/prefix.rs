@@ -13,14 +13,17 @@ use crate::event::{Origin, Text, Timestamp};
 pub(super) fn origin<'a>(prefix: &'a [u8], arena: &'a Bump) -> Origin<'a> {
     let mut words: BumpVec<'a, &'a [u8]> = BumpVec::new_in(arena);
     let mut times = 0;
+    let mut origin = Origin::NONE;
     for word in without_colour(prefix, arena).split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         match Timestamp::parse(word) {
-            Some(_) => times += 1,
+            Some(time) => {
+                times += 1;
+                origin.time.get_or_insert(time);
+            }
             None if words.len() < MOST_WORDS => words.push(word),
             None => {}
         }
     }
-    let mut origin = Origin::NONE;
     match (words.as_slice(), times) {
         ([pod, ..], _) if pod.starts_with(b"[pod/") => of_kubectl(pod, &mut origin),
         // syslog, in its old form and its new one.

@@ -491,6 +491,15 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         let record = Within::record(&self.region[line.start..line.next], line.start);
         if let Some(at) = found {
             let within = Within { origin: prefix::origin(&text[line.start..at], self.arena), ..record };
+            if let Some(cell) = prefix::quoted_cell(&text[line.start..], at - line.start, self.arena) {
+                let inside = self.text(cell, record);
+                self.charge(inside, bytes);
+                return Read::Done;
+            }
+            if let Some(inside) = self.altered(&text[at..], within) {
+                self.charge(inside, bytes);
+                return Read::Done;
+            }
             match object::read(text, at, self.arena) {
                 Ok((object, end)) => {
                     let inside = self.object(object, within, end - at + 1);
@@ -500,24 +509,19 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
                     }
                 }
                 Err(broken) if is_meant_as_event(&text[at..]) => {
-                    let Some(mended) = prefix::without_times(&text[at..line.end], self.arena) else {
-                        return Read::Broken(Tear::of(line.start, &broken));
-                    };
-                    let inside = self.text(mended, within);
-                    self.charge(inside, bytes);
-                    return Read::Done;
+                    return Read::Broken(Tear::of(line.start, &broken));
                 }
                 Err(_) => {}
             }
-            if let Some(cell) = prefix::quoted_cell(&text[line.start..], at - line.start, self.arena) {
-                let inside = self.text(cell, record);
-                if inside.is_something() {
-                    self.charge(inside, bytes);
-                    return Read::Done;
-                }
-            }
         } else if let Some(value) = prefix::opening(&text[line.start..]) {
             return Read::Open { value: line.start + value };
+        } else if let Some(at) = inside::cut_at_once(&text[line.start..]) {
+            let reason = Cow::Borrowed(inside::IN_TRANSIT);
+            return Read::Broken(Tear { from: line.start, at: line.start + at, reason, cut: false });
+        }
+        if is_meant_as_event(&text[line.start..]) && self.behind_tear(line, line.start).is_some() {
+            let reason = Cow::Borrowed("the beginning of the line is missing");
+            return Read::Broken(Tear { from: line.start, at: line.start, reason, cut: false });
         }
         if let Some(events) = lost_events(&text[line.start..]) {
             self.visitor.lost(events);

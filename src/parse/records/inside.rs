@@ -245,9 +245,21 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         inside
     }
 
+    /// Reads what stands behind a prefix if the tool that wrote the prefix altered it too: put times into a
+    /// long line, or cut it off.
+    pub(super) fn altered(&mut self, text: &'a [u8], within: Within<'a>) -> Option<Inside> {
+        if within.origin.time.is_some()
+            && let Some(mended) = prefix::without_times(text, self.arena)
+        {
+            return Some(self.values(mended, 0, within));
+        }
+        text.trim_ascii_end().ends_with(TRUNCATED).then(|| self.values(text, 0, within))
+    }
+
     /// An event that does not end: what its head says is worth keeping, and so is a whole one behind it.
     fn cut_short(&mut self, text: &'a [u8], why: Reason, within: Within<'a>) -> Inside {
-        if !is_meant_as_event(text) {
+        let truncated = text.trim_ascii_end().ends_with(TRUNCATED);
+        if !truncated && !is_meant_as_event(text) {
             return Inside::default();
         }
         let mut inside = Inside::default();
@@ -262,8 +274,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         } else if let Some(event) = object::salvage(text, self.arena) {
             self.event(event, within, text.len() + 1);
         }
-        let truncated = text.trim_ascii_end().ends_with(TRUNCATED);
-        let why = if truncated { Cow::Borrowed("truncated in transit") } else { why };
+        let why = if truncated { Cow::Borrowed(IN_TRANSIT) } else { why };
         inside.add(self.fault(why, torn, within.at));
         inside
     }
@@ -282,6 +293,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             {
                 return self.holder(list, within);
             }
+        } else if let Some(unpacked) = envelope::unpacked(text, self.arena) {
+            return self.text(unpacked, within.inner(within.origin));
         } else if memmem::find(text, b"AUDIT:").is_some() {
             match self.legacy.read(text, self.arena) {
                 Some(Ok(found)) => return self.legacy_line(found, within, text.len() + 1),
@@ -359,6 +372,14 @@ pub fn read_joined<'a>(text: &'a [u8], bytes: usize, arena: &'a Bump, visitor: &
 
 /// What CloudWatch puts at the end of what it cut off.
 const TRUNCATED: &[u8] = b"[Truncated...]";
+
+/// The reason of an event that was whole until somebody cut it.
+pub(super) const IN_TRANSIT: &str = "truncated in transit";
+
+/// Where an object begins of which nothing was left.
+pub(super) fn cut_at_once(line: &[u8]) -> Option<usize> {
+    line.trim_ascii_end().strip_suffix(TRUNCATED)?.strip_suffix(b" {").map(<[u8]>::len)
+}
 
 const WITHHELD: &str = "journalctl without --all holds back long lines";
 
