@@ -10,7 +10,7 @@ use super::{Envelope, Kept, Line, Wrapped, batches, clock, lines};
 use crate::common::gzip;
 
 pub(crate) const ENVELOPES: &[Envelope] = &[
-    batches("cloudwatch/filter-log-events", 10, |events| pages(events, usize::MAX, &filter_page)),
+    batches("cloudwatch/filter-log-events", usize::MAX / 2, |events| pages(events, usize::MAX, &filter_page)),
     batches("cloudwatch/filter-pages", 10, |events| pages(events, 10, &filter_page)),
     batches("cloudwatch/get-log-events", 10, |events| pages(events, 10, &get_page)),
     batches("cloudwatch/compact-pages", 10, compact_pages),

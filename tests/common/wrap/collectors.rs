@@ -18,7 +18,7 @@ pub(crate) const ENVELOPES: &[Envelope] = &[
     lines("fluent/bit-merged", |events| {
         objects(events, |index, event| merged(event, &bit(index, &[]))).kept(Kept::Members)
     }),
-    lines("fluent/bit-array", bit_array),
+    batches("fluent/bit-array", 25, bit_array),
     lines("fluent/d-message", |events| objects(events, fluentd)),
     lines("vector/message", |events| objects(events, vector)),
     lines("vector/structured", |events| objects(events, vector_structured)),

@@ -6,7 +6,7 @@ use super::{Envelope, Line, Wrapped, clock, json, lines};
 
 pub(crate) const ENVELOPES: &[Envelope] = &[
     lines("journald/json", |events| Wrapped::exact(journal(events, JOURNAL_PIECE, as_json), events.to_vec())),
-    lines("journald/export", |events| Wrapped::exact(journal(events, JOURNAL_PIECE, as_export), events.to_vec())),
+    lines("journald/export", |events| short(events, as_export)),
     lines("journald/docker", |events| Wrapped::exact(journal(events, PIECE, as_docker_json), events.to_vec())),
     lines("journald/short", |events| short(events, |index, line| message(index, "%b %d %H:%M:%S", line))),
     lines("journald/short-iso", |events| short(events, |index, line| message(index, "%Y-%m-%dT%H:%M:%S+00:00", line))),
@@ -99,19 +99,11 @@ fn as_json(entry: &Entry<'_>) -> Vec<u8> {
     json_entry(&with_line_break(entry), entry.text, entry.index)
 }
 
-/// Fields are lines; a message that is no clean text has its length before it.
-fn as_export(entry: &Entry<'_>) -> Vec<u8> {
-    let mut text = Vec::new();
-    for (key, value) in with_line_break(entry) {
-        text.extend(format!("{key}={value}\n").into_bytes());
-    }
-    if clean(entry.text).is_some() {
-        text.extend([b"MESSAGE=", entry.text, b"\n\n"].concat());
-    } else {
-        let length = (entry.text.len() as u64).to_le_bytes();
-        text.extend([b"MESSAGE\n", &length[..], entry.text, b"\n\n"].concat());
-    }
-    text
+/// Fields are lines, and a blank one ends the entry.
+fn as_export(index: usize, line: &[u8]) -> Vec<u8> {
+    let entry = Entry { index, piece: 0, text: line, last: true, unit: "kube-apiserver.service" };
+    let fields: String = fields(&entry).into_iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    [fields.as_bytes(), b"MESSAGE=", line, b"\n"].concat()
 }
 
 /// docker's own driver cuts at 16 KiB and marks all pieces but the last.

@@ -66,9 +66,12 @@ impl Wrapped {
         Wrapped { sound: false, ..self }
     }
 
-    /// All files one behind the other, as `cat` gives them.
+    /// All files one behind the other, as `zcat -f` gives them.
     pub(crate) fn joined(&self) -> Vec<u8> {
-        self.files.iter().flat_map(|(_, content)| content.iter().copied()).collect()
+        match &self.files[..] {
+            [(_, content)] => content.clone(),
+            files => files.iter().flat_map(|(_, content)| crate::common::unzipped(content)).collect(),
+        }
     }
 }
 
