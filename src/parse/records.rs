@@ -370,7 +370,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         let mut event = Event::empty(&[], Format::V1);
         if self.canonical.read(self.region, first, line.end, self.arena, &mut event) == Some(line.end) {
             let bytes = line.next - line.start;
-            self.visitor.event(&event, &self.region[line.start..line.next], first, bytes);
+            self.visitor.event(&event, &self.region[line.start..line.next], first, line.end - first + 1);
             self.visitor.record(Bucket::Event, bytes, true);
             return Read::Done;
         }
@@ -501,8 +501,8 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
                 return Read::Done;
             }
             match object::read(text, at, self.arena) {
-                Ok((object, end)) => {
-                    let inside = self.object(object, within, end - at + 1);
+                Ok((object, _)) => {
+                    let inside = self.object(object, within, bytes);
                     if inside.is_something() {
                         self.charge(inside, bytes);
                         return Read::Done;

@@ -85,15 +85,15 @@ impl<'a> Within<'a> {
 const MOST_WRAPPINGS: usize = 16;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    /// Hands on what an object holds that is charged with `bytes`.
+    /// Hands on what an object holds that takes `bytes` of its record.
     #[inline]
     pub(super) fn object(&mut self, object: Object<'a>, within: Within<'a>, bytes: usize) -> Inside {
         match object {
-            Object::Event(event) => self.event(event, within, bytes),
+            Object::Event(event) => self.event(event, within, own_length(event.raw)),
             Object::List(items, format) => self.items(items, format, within),
             Object::Reshipped(event) => {
                 let rebuilt = self.converted(RawJson(event.raw), within);
-                if rebuilt.events > 0 { rebuilt } else { self.event(event, within, bytes) }
+                if rebuilt.events > 0 { rebuilt } else { self.event(event, within, own_length(event.raw)) }
             }
             Object::Other(raw) => self.wrapped(raw, within, bytes),
         }
@@ -118,15 +118,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             empty = false;
             // The list was proved sound, so an item can only fail by being no object.
             if let Ok((mut object, _)) = object::read(item.0, 0, self.arena) {
-                let mut bytes = own_length(item.0);
-                // Items carry no version of their own; theirs is the list's.
-                if let Object::Event(event) = &mut object
-                    && event.format == Format::Unversioned
-                {
-                    event.format = format;
-                    bytes += versioning(format);
-                }
-                inside.add(self.object(object, within.inner(within.origin), bytes));
+                let item_within = within.inner(within.origin);
+                inside.add(match &mut object {
+                    // Items carry no version of their own; theirs is the list's.
+                    Object::Event(event) if event.format == Format::Unversioned => {
+                        event.format = format;
+                        self.event(*event, item_within, own_length(item.0) + versioning(format))
+                    }
+                    _ => self.object(object, item_within, item.0.len()),
+                });
             }
         }
         inside.events = inside.events.max(usize::from(empty));
@@ -198,7 +198,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             }
             Some(b'{') => {
                 if let Ok((object, _)) = object::read(value.0, 0, self.arena) {
-                    inside = self.object(object, within, own_length(value.0));
+                    inside = self.object(object, within, value.0.len());
                 }
             }
             Some(b'[') => {
@@ -233,7 +233,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             }
             match object::read(text, at, self.arena) {
                 Ok((object, end)) => {
-                    inside.add(self.object(object, within, own_length(&text[at..end])));
+                    inside.add(self.object(object, within, end - at));
                     at = skip_separators(text, end, text.len());
                 }
                 Err(broken) => {
@@ -270,7 +270,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         });
         let torn = behind.as_ref().map_or(text.len(), |(start, _)| *start);
         if let Some((start, object)) = behind {
-            inside.add(self.object(object, within, own_length(&text[start..])));
+            inside.add(self.object(object, within, text.len() - start));
         } else if let Some(event) = object::salvage(text, self.arena) {
             self.event(event, within, text.len() + 1);
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-use super::inside::{Inside, Within, own_length};
+use super::inside::{Inside, Within};
 use super::{
     Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start,
     is_meant_as_event, line_feeds, reason, skip_separators, trim_line,
@@ -54,7 +54,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let (record, mut inside) = (&self.region[line.start..line.next], Inside::default());
         let mut end = from;
         while let Ok((object, close)) = object::read(text, at, self.arena) {
-            let bytes = own_length(&text[at..close]);
+            let bytes = close - at;
             inside.add(self.object(object, Within::record(record, start), bytes));
             end = close;
             at = skip_separators(self.region, close, line.end);
@@ -180,16 +180,16 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let within = Within { origin: prefix, ..Within::record(&self.region[whole.start..whole.next], value) };
         match object::read(&self.region[..close], value, self.arena) {
             Ok((object, _)) if rest == last.end => {
-                let bytes = own_length(&self.region[value..close]);
+                let bytes = whole.next - whole.start;
                 let inside = self.object(object, within, bytes);
-                self.charge(inside, whole.next - whole.start);
+                self.charge(inside, bytes);
                 last.next
             }
             Ok((object, _)) if self.region[rest] == b'{' => {
                 // `}{` or `}, {`: the next value begins on this one's last line.
-                let bytes = own_length(&self.region[value..close]);
+                let bytes = rest - whole.start;
                 let inside = self.object(object, within, bytes);
-                self.charge(inside, rest - whole.start);
+                self.charge(inside, bytes);
                 rest
             }
             _ => self.torn(first, last.next),
