@@ -6,6 +6,7 @@
 
 pub mod canonical;
 mod container;
+pub mod convert;
 pub mod json;
 pub mod legacy;
 pub mod object;
