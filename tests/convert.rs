@@ -414,8 +414,7 @@ fn captured_entries_in_the_shape_of_the_api() {
     for line in panther.lines() {
         let entry: Value = serde_json::from_str(line).expect("sound");
         let service = entry["protoPayload"]["serviceName"].as_str();
-        let cluster = entry["resource"]["type"] == "k8s_cluster";
-        let expected = service.map_or(cluster, |service| service == "k8s.io");
+        let expected = service == Some("k8s.io");
         let found = converted(line).expect("known").len();
         assert_eq!(found, usize::from(expected), "{line}");
         if expected { events += 1 } else { foreign += 1 }

@@ -97,12 +97,7 @@ impl<'a> Entry<'a> {
     fn is_kubernetes(&self) -> bool {
         let operation = self.operation.map(|operation| collect(operation, ["producer"]));
         let producer = operation.and_then(|[producer]| text(producer));
-        if let Some(name) = self.record.service.or(producer) {
-            return name.eq_bytes(b"k8s.io");
-        }
-        let kind = self.resource.and_then(|resource| text(resource.get(b"type")));
-        kind.is_some_and(|kind| kind.eq_bytes(b"k8s_cluster"))
-            && self.record.method.is_some_and(|method| method.starts_with(b"io.k8s."))
+        self.record.service.or(producer).is_some_and(|name| name.eq_bytes(b"k8s.io"))
     }
 
     fn origin(&self) -> Origin<'a> {
@@ -132,6 +127,8 @@ impl<'a> Entry<'a> {
         event.set(Member::ResponseStatus, self.response_status(&about));
         event.set(Member::Annotations, self.annotations());
         if let Some(at) = self.timestamp.and_then(time) {
+            // One time stands for both; whoever reads the event makes no latency of it.
+            event.set_text(Member::RequestReceived, at.to_rfc3339().as_bytes());
             event.set_text(Member::StageTimestamp, at.to_rfc3339().as_bytes());
         }
         for (member, body) in
