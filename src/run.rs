@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use rayon::slice::ParallelSliceMut;
 
@@ -15,7 +14,7 @@ use crate::aggregate::{Position, Question};
 use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
-use crate::input::source::{Discovery, discover};
+use crate::input::source::{Discovery, Source, discover};
 use crate::query::Filter;
 use crate::render::color::headline;
 use crate::render::human::counted;
@@ -409,8 +408,7 @@ fn json_line(document: &impl serde::Serialize, terminal: bool, out: &mut Vec<u8>
 
 /// The size of all inputs, where all are files.
 fn total_size(inputs: &Discovery) -> Option<u64> {
-    let size = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-    inputs.sources.iter().map(|source| size(source.path.as_deref()?)).sum()
+    inputs.sources.iter().map(Source::size).sum()
 }
 
 fn sort_value(sort: &Sort, event: &Event<'_>) -> SortValue {

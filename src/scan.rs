@@ -9,7 +9,6 @@
 //! else the requests in it need: their ends, and for what is counted of them their beginnings.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,6 +27,7 @@ use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
+use crate::input::section::Section;
 use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
 use crate::parse::records::{Carry, RegionEnd, read_region};
@@ -116,7 +116,7 @@ fn scan_part<Q: Question>(
     sought: Option<&Sought>,
 ) -> (Outcome<Q::Partial>, Vec<Early>) {
     let infos: Vec<SourceInfo> =
-        inputs.sources.iter().map(|s| SourceInfo { name: s.name.clone(), host: s.host.clone() }).collect();
+        inputs.sources.iter().map(|s| SourceInfo { name: s.name.clone(), origin: s.origin.clone() }).collect();
     let mail: Vec<Mailbox> = (0..options.threads.max(1)).map(|_| Mailbox::default()).collect();
     let run = Run {
         mail: &mail,
@@ -195,7 +195,7 @@ struct Finished<P> {
     /// With the first chunk of a file that is not read whole, its length and the part read.
     found: Option<(u64, Stretch)>,
     /// That file.
-    file: Option<Arc<File>>,
+    file: Option<Arc<Section>>,
     /// Requests that were kept and arrived before what is read.
     early: Vec<Early>,
 }

@@ -14,7 +14,7 @@ pub mod stats;
 pub mod summary;
 pub mod time_buckets;
 
-use crate::event::{Event, Timestamp};
+use crate::event::{Event, OwnedOrigin, Timestamp};
 use crate::query::Filter;
 
 /// Where a record begins: which source, and the offset of its first byte in the decompressed source.
@@ -31,8 +31,8 @@ pub struct Position {
 pub struct SourceInfo {
     /// The path as given or found; `-` for standard input.
     pub name: String,
-    /// The host whose log it is, as far as the path tells.
-    pub host: Option<String>,
+    /// Whose log it is, as far as the path tells.
+    pub origin: OwnedOrigin,
 }
 
 /// One request (or one event, in the event view) as a question sees it.

@@ -155,7 +155,7 @@ impl Key {
             Key::Path => event.request_uri.map(path_of),
             Key::Node => node_of(seen),
             Key::Host => {
-                event.origin.and_then(|origin| origin.host).or_else(|| seen.source.host.as_deref().map(Text::from))
+                event.origin.and_then(|origin| origin.host).or_else(|| seen.source.origin.get().host)
             }
             Key::File => Some(Text::from(seen.source.name.as_str())),
             Key::Format => Some(Text::from(event.format.name())),

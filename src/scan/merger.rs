@@ -1,7 +1,6 @@
 //! Absorbs what chunks gave, in input order.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +9,7 @@ use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Part, SourceAccount};
 use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::input::section::Section;
 use crate::input::seek::line_feeds;
 
 /// Absorbs chunks in input order.
@@ -29,7 +29,7 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     repeats: u64,
     sought: Option<&'r Sought>,
     /// The file at hand, if its beginning was not read.
-    file: Option<Arc<File>>,
+    file: Option<Arc<Section>>,
     /// Requests in the answer that arrived before what is read.
     early: Vec<Early>,
     /// Bytes absorbed.
