@@ -154,9 +154,7 @@ impl Key {
             Key::Uri => event.request_uri,
             Key::Path => event.request_uri.map(path_of),
             Key::Node => node_of(seen),
-            Key::Host => {
-                event.origin.and_then(|origin| origin.host).or_else(|| seen.source.origin.get().host)
-            }
+            Key::Host => event.origin.and_then(|origin| origin.host).or_else(|| seen.source.origin.get().host),
             Key::File => Some(Text::from(seen.source.name.as_str())),
             Key::Format => Some(Text::from(event.format.name())),
             Key::Time(width) | Key::Every(width) => event.time().map(|time| written(scratch, time.floor(width).0)),

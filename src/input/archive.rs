@@ -29,8 +29,9 @@ pub(super) struct Listing {
     pub(super) unreadable: Vec<(String, String)>,
     /// Members that are no logs, where that needs words.
     pub(super) skipped: Vec<(String, String)>,
-    /// How many links there are.
+    /// How many links there are, and the name of the first.
     pub(super) links: u64,
+    pub(super) first_link: Option<String>,
     /// Why the list ends early.
     pub(super) failure: Option<String>,
 }
@@ -126,7 +127,10 @@ impl Listing {
     pub(super) fn admits(&mut self, name: &str, kind: Kind) -> bool {
         match (Skip::of(name), kind) {
             (None, Kind::File) => return true,
-            (None, Kind::Link) => self.links += 1,
+            (None, Kind::Link) => {
+                self.links += 1;
+                self.first_link.get_or_insert_with(|| name.to_owned());
+            }
             (None, Kind::Sparse) => self.unreadable.push((name.to_owned(), "a sparse file is not read".to_owned())),
             (Some(Skip::Because(why)), Kind::File) => self.skipped.push((name.to_owned(), why.to_owned())),
             _ => {}

@@ -4,7 +4,8 @@
 //! rotated files are named, `origin` whose log a path stands for, `copies` what is there twice.
 //! `archive` lists what archives hold, with `tar` and `zip`. [`decompress`] opens streams by
 //! content, [`feed`] cuts what it reads into chunks that begin and end at records, [`seek`] finds the
-//! part of a file that holds a time window. Only this room opens files. It knows offsets, not lines,
+//! part of a file that holds a time window. [`spill`] puts aside what does not fit in memory. Only this
+//! room opens files. It knows offsets, not lines,
 //! and nothing of events but where they are and when.
 
 mod archive;
@@ -19,6 +20,7 @@ pub mod seek;
 mod shelf;
 mod skip;
 pub mod source;
+pub mod spill;
 mod tar;
 mod walk;
 mod zip;

@@ -113,7 +113,9 @@ impl<'p> Names<'p> {
     /// `<node>-audit.log`, `<node>-audit-<stamp>.log.gz`; `kube-apiserver-audit.log` names the server.
     fn node_file(&mut self, file: &'p str) {
         let family = RotationKey::of(file).family;
-        let Some(prefix) = family.strip_suffix("-audit.log").and_then(|prefix| file.get(..prefix.len())) else { return };
+        let Some(prefix) = family.strip_suffix("-audit.log").and_then(|prefix| file.get(..prefix.len())) else {
+            return;
+        };
         if COMPONENTS.contains(&prefix) {
             self.container = Some(prefix);
         } else if !prefix.is_empty() && !KINDS.contains(&prefix) {
@@ -217,10 +219,7 @@ mod tests {
                 &format!("containers/kube-apiserver-cp1_kube-system_kube-apiserver-{id}.log"),
                 [Some("cp1"), Some("kube-apiserver-cp1"), server, None, None],
             ),
-            (
-                &format!("containers/web-7f9c_shop_web-{id}.log"),
-                [None, Some("web-7f9c"), Some("web"), None, None],
-            ),
+            (&format!("containers/web-7f9c_shop_web-{id}.log"), [None, Some("web-7f9c"), Some("web"), None, None]),
             (
                 "resourceId=/SUBSCRIPTIONS/S/RESOURCEGROUPS/G/PROVIDERS/MICROSOFT.CONTAINERSERVICE/MANAGEDCLUSTERS/PROD/y=2026/m=03/d=09/h=08/m=00/PT1H.json",
                 [None, None, None, None, Some("PROD")],
@@ -234,15 +233,15 @@ mod tests {
 
     fn hosts(paths: &[&str]) -> Vec<Option<String>> {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        let host = |origin: &OwnedOrigin| {
-            origin.get().host.map(|host| String::from_utf8_lossy(&host.decode()).into_owned())
-        };
+        let host =
+            |origin: &OwnedOrigin| origin.get().host.map(|host| String::from_utf8_lossy(&host.decode()).into_owned());
         of_all(&paths).iter().map(host).collect()
     }
 
     #[test]
     fn a_directory_for_each_host() {
-        let own = |names: &[&str]| -> Vec<Option<String>> { names.iter().map(|name| Some((*name).to_owned())).collect() };
+        let own =
+            |names: &[&str]| -> Vec<Option<String>> { names.iter().map(|name| Some((*name).to_owned())).collect() };
         assert_eq!(hosts(&["d/cp1/audit.log", "d/cp1/audit.log.1", "d/cp2/audit.log"]), own(&["cp1", "cp1", "cp2"]));
         assert_eq!(hosts(&["cp1/var/log/audit.log", "cp2/var/log/audit.log"]), own(&["cp1", "cp2"]));
         assert_eq!(hosts(&["cp1.tar.gz/audit.log", "cp2.tgz/audit.log"]), own(&["cp1", "cp2"]));

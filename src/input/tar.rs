@@ -137,7 +137,8 @@ impl<R: Pass> Frames<R> {
             self.set_body(header.entry_size().map_err(|_| damaged())?)?;
             let kind = header.entry_type();
             if kind.is_gnu_longname() {
-                extension.name = self.extension()?.map(|name| name.split(|&b| b == 0).next().unwrap_or_default().to_vec());
+                extension.name =
+                    self.extension()?.map(|name| name.split(|&b| b == 0).next().unwrap_or_default().to_vec());
             } else if kind.is_pax_local_extensions() {
                 extension.read(&self.extension()?.unwrap_or_default());
             } else if !kind.is_gnu_longlink() && !kind.is_pax_global_extensions() {

@@ -125,17 +125,17 @@ impl Walk {
 
     fn archive(&mut self, path: &Path, listing: Listing) {
         let archive = path.to_string_lossy();
-        let named = |(name, reason): (String, String)| (format!("{archive}:{name}"), reason);
+        let inner = |name: &str| name.trim_start_matches("./").to_owned();
+        let named = |(name, reason): (String, String)| (format!("{archive}:{}", inner(&name)), reason);
         for Member { name, inside, head } in listing.members {
-            let inner = name.trim_start_matches("./");
-            self.add(path, format!("{archive}:{inner}"), format!("{archive}/{inner}"), inside, head);
+            let name = inner(&name);
+            self.add(path, format!("{archive}:{name}"), format!("{archive}/{name}"), inside, head);
         }
         self.found.unreadable.extend(listing.unreadable.into_iter().map(named));
         self.found.skipped.extend(listing.skipped.into_iter().map(named));
-        if listing.links > 0 {
-            let noun = if listing.links == 1 { "link" } else { "links" };
-            let reason = format!("{} {noun} in the archive: what they point to is read where it is", listing.links);
-            self.found.skipped.push((archive.clone().into_owned(), reason));
+        if let Some(link) = listing.first_link {
+            let more = if listing.links > 1 { format!(" (one of {})", listing.links) } else { String::new() };
+            self.found.skipped.push(named((link, format!("a link{more}; what it points to is read where it is"))));
         }
         self.found.unreadable.extend(listing.failure.map(|reason| (archive.into_owned(), reason)));
     }
