@@ -17,8 +17,11 @@ use super::source::Inside;
 use super::tar::{BLOCK, Frame, Frames, Kind, Pass, is_header};
 use super::zip::{self, is_zip};
 
-/// No more members of one archive are read, so that a small archive cannot fill the memory.
-pub(super) const MOST_MEMBERS: usize = 100_000;
+/// No more members of one archive are told of, so that a small archive cannot fill the memory.
+const MOST_MEMBERS: usize = 100_000;
+
+/// Nor are more bytes of their names.
+const MOST_NAMES: usize = 32 << 20;
 
 /// What an archive holds.
 #[derive(Default)]
@@ -34,6 +37,9 @@ pub(super) struct Listing {
     pub(super) first_link: Option<String>,
     /// Why the list ends early.
     pub(super) failure: Option<String>,
+    /// How many members were told of, and the bytes of their names.
+    told: usize,
+    names: usize,
 }
 
 /// One file in an archive.
@@ -98,10 +104,10 @@ fn list_tar<R: Pass>(mut frames: Frames<R>, length: Option<u64>, inside: impl Fn
             Ok(Some(frame)) => {
                 last = None;
                 if !listing.admits(&frame.name, frame.kind) {
+                    if listing.failure.is_some() {
+                        break;
+                    }
                     continue;
-                }
-                if listing.is_full() {
-                    break;
                 }
                 last = Some(frame.start.saturating_add(frame.length));
                 // Of a file the beginning is found again by its place.
@@ -123,27 +129,51 @@ fn list_tar<R: Pass>(mut frames: Frames<R>, length: Option<u64>, inside: impl Fn
 }
 
 impl Listing {
-    /// Whether a member is to be read; notes why not.
+    /// Whether a member is to be read; notes why not. The list ends with a failure when it is full.
     pub(super) fn admits(&mut self, name: &str, kind: Kind) -> bool {
-        match (Skip::of(name), kind) {
+        let skip = Skip::of(name);
+        if skip == Some(Skip::Hidden) || kind == Kind::Other || self.is_full(name) {
+            return false;
+        }
+        match (skip, kind) {
+            (Some(Skip::Because(why)), Kind::File) => self.skipped.push((name.to_owned(), why.to_owned())),
             (None, Kind::File) => return true,
+            (None, Kind::Sparse) => self.unreadable.push((name.to_owned(), "a sparse file is not read".to_owned())),
             (None, Kind::Link) => {
                 self.links += 1;
                 self.first_link.get_or_insert_with(|| name.to_owned());
             }
-            (None, Kind::Sparse) => self.unreadable.push((name.to_owned(), "a sparse file is not read".to_owned())),
-            (Some(Skip::Because(why)), Kind::File) => self.skipped.push((name.to_owned(), why.to_owned())),
             _ => {}
         }
         false
     }
 
-    /// Whether no further member is read; notes that there was one.
-    pub(super) fn is_full(&mut self) -> bool {
-        let full = self.members.len() >= MOST_MEMBERS;
+    /// Whether there is no room for one more name.
+    fn is_full(&mut self, name: &str) -> bool {
+        self.told += 1;
+        self.names += name.len();
+        let full = self.told > MOST_MEMBERS || self.names > MOST_NAMES;
         if full {
-            self.failure = Some(format!("the archive has more than {MOST_MEMBERS} files; the others are not read"));
+            let room = format!("{MOST_MEMBERS} files, or {} MiB of names", MOST_NAMES >> 20);
+            self.failure = Some(format!("the archive has more than {room}; the others are not read"));
         }
         full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_an_archive_is_bounded() {
+        let mut listing = Listing::default();
+        assert!((0..MOST_MEMBERS).all(|_| listing.admits("audit.log", Kind::File)));
+        assert!(!listing.admits(".hidden", Kind::File) && listing.failure.is_none(), "what is not told takes no room");
+        assert!(!listing.admits("audit.log", Kind::File) && listing.failure.is_some());
+        let mut listing = Listing::default();
+        let name = "x".repeat(MOST_NAMES / 100);
+        assert!((0..100).all(|_| listing.admits(&name, Kind::File)));
+        assert!(!listing.admits(&name, Kind::File) && listing.failure.is_some());
     }
 }

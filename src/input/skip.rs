@@ -12,6 +12,9 @@ pub(super) enum Skip {
 /// Endings of files that an OpenShift API server keeps beside its logs.
 const MARKERS: [&str; 2] = [".terminating", ".lock"];
 
+/// What an export of CloudWatch leaves where it writes.
+const PROBE: &str = "aws-logs-write-test";
+
 impl Skip {
     /// Whether the file with this path inside a tree or archive is left out.
     pub(super) fn of(path: &str) -> Option<Skip> {
@@ -19,8 +22,11 @@ impl Skip {
         if parts.any(|part| part.starts_with('.')) {
             return Some(Skip::Hidden);
         }
-        let is_marker = MARKERS.iter().any(|ending| path.ends_with(ending));
-        is_marker.then_some(Skip::Because("a marker of the API server, not a log"))
+        if MARKERS.iter().any(|ending| path.ends_with(ending)) {
+            return Some(Skip::Because("a marker of the API server, not a log"));
+        }
+        let is_probe = path.rsplit('/').next() == Some(PROBE);
+        is_probe.then_some(Skip::Because("written by CloudWatch to see whether it may write"))
     }
 }
 
@@ -36,7 +42,7 @@ mod tests {
         for path in [".terminating", "a/.git/x.log", "__MACOSX/._audit.log"] {
             assert_eq!(Skip::of(path), Some(Skip::Hidden), "{path}");
         }
-        for path in ["a/master-0-audit.log.lock", "master-0.terminating"] {
+        for path in ["a/master-0-audit.log.lock", "master-0.terminating", "export/aws-logs-write-test"] {
             assert!(matches!(Skip::of(path), Some(Skip::Because(_))), "{path}");
         }
     }

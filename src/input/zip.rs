@@ -51,10 +51,10 @@ fn read(file: File, buffer: &mut [u8], listing: &mut Listing) -> Result<(), rawz
             _ => Kind::File,
         };
         if !listing.admits(&name, kind) {
+            if listing.failure.is_some() {
+                break;
+            }
             continue;
-        }
-        if listing.is_full() {
-            break;
         }
         match inside(&archive, &entry) {
             Ok(inside) => listing.members.push(Member { name, inside, head: None }),
