@@ -70,6 +70,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         mail: &'r [Mailbox],
         emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     ) -> Self {
+        let is_several = infos.iter().skip(1).any(|info| !info.continues);
         let accounts =
             infos.iter().map(|i| SourceAccount { name: i.name.clone(), ..SourceAccount::default() }).collect();
         Merger {
@@ -79,7 +80,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             mail,
             emit,
             due: Ticket { source: 0, chunk: 0 },
-            requests: Requests::default(),
+            requests: if is_several { Requests::of_several_logs() } else { Requests::default() },
             pieces: Pieces::default(),
             accounts,
             late: question.empty(),

@@ -32,6 +32,11 @@ impl Stages {
         Stages(self.0 | other.0)
     }
 
+    /// How many they are.
+    pub const fn count(self) -> u64 {
+        self.0.count_ones() as u64
+    }
+
     /// How many stages are in both.
     pub const fn shared(self, other: Stages) -> u64 {
         (self.0 & other.0).count_ones() as u64

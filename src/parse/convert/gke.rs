@@ -24,7 +24,7 @@ pub(super) fn convert<'a>(object: RawJson<'a>, arena: &'a Bump, take: Take<'_, '
     true
 }
 
-/// An entry and the audit record in it, member by member.
+/// An entry, member by member.
 struct Entry<'a> {
     arena: &'a Bump,
     insert_id: Option<RawJson<'a>>,
@@ -33,6 +33,11 @@ struct Entry<'a> {
     resource: Option<RawJson<'a>>,
     timestamp: Option<RawJson<'a>>,
     seen: Option<RawJson<'a>>,
+    record: Record<'a>,
+}
+
+/// The audit record in an entry, member by member.
+struct Record<'a> {
     service: Option<Text<'a>>,
     method: Option<&'a [u8]>,
     resource_name: Option<&'a [u8]>,
@@ -44,55 +49,23 @@ struct Entry<'a> {
     response: Option<RawJson<'a>>,
 }
 
-impl<'a> Entry<'a> {
-    fn find(object: RawJson<'a>, arena: &'a Bump) -> Option<Self> {
-        let [dumped, as_text] = collect(object, ["Entry", "AuditPayload"]);
-        let entry = dumped.unwrap_or(object);
-        let [insert_id, operation, labels, resource, timestamp, seen, proto, of_table, payload] = collect(
-            entry,
-            [
-                "insertId",
-                "operation",
-                "labels",
-                "resource",
-                "timestamp",
-                "receiveTimestamp",
-                "protoPayload",
-                "protopayload_auditlog",
-                "payload",
-            ],
+impl<'a> Record<'a> {
+    fn read(record: RawJson<'a>, arena: &'a Bump) -> Option<Self> {
+        let [service, method, resource_name, status, authentication] =
+            collect(record, ["serviceName", "methodName", "resourceName", "status", "authenticationInfo"]);
+        let [authorization, metadata, request, response, request_text, response_text] = collect(
+            record,
+            ["authorizationInfo", "requestMetadata", "request", "response", "requestJson", "responseJson"],
         );
-        // The Go client's payload has its bodies in another arrangement; its text has them as they are.
-        let as_text = as_text.and_then(|text| container(text, arena));
-        let payload = as_text.or(proto).or(of_table).or(payload)?;
-        let [service, method, resource_name, status, authentication, authorization, metadata] = collect(
-            payload,
-            [
-                "serviceName",
-                "methodName",
-                "resourceName",
-                "status",
-                "authenticationInfo",
-                "authorizationInfo",
-                "requestMetadata",
-            ],
-        );
-        let [request, response, request_text, response_text] =
-            collect(payload, ["request", "response", "requestJson", "responseJson"]);
         if service.is_none() && method.is_none() {
             return None;
         }
         let granted = authorization.and_then(|list| list.elements().next()).and_then(|first| first.get(b"resource"));
         let named = text(resource_name).or(text(granted));
-        let body = |body: Option<RawJson<'a>>, text: Option<RawJson<'a>>| body.or_else(|| container(text?, arena));
-        Some(Entry {
-            arena,
-            insert_id,
-            operation,
-            labels,
-            resource,
-            timestamp,
-            seen,
+        let body = |body: Option<RawJson<'a>>, text: Option<RawJson<'a>>| {
+            without_type(body.or_else(|| container(text?, arena))?, arena)
+        };
+        Some(Record {
             service: text(service),
             method: text(method).map(|method| decoded(method, arena)),
             resource_name: named.map(|name| decoded(name, arena)),
@@ -104,18 +77,27 @@ impl<'a> Entry<'a> {
             response: body(response, response_text),
         })
     }
+}
+
+impl<'a> Entry<'a> {
+    fn find(object: RawJson<'a>, arena: &'a Bump) -> Option<Self> {
+        let [dumped, as_text] = collect(object, ["Entry", "AuditPayload"]);
+        let entry = dumped.unwrap_or(object);
+        let [insert_id, operation, labels, resource, timestamp, seen] =
+            collect(entry, ["insertId", "operation", "labels", "resource", "timestamp", "receiveTimestamp"]);
+        let [record, of_table, dumped] = collect(entry, ["protoPayload", "protopayload_auditlog", "payload"]);
+        // What the Go client dumps has bodies in another arrangement; its text has them as they are.
+        let as_text = as_text.and_then(|text| container(text, arena));
+        let record = Record::read(as_text.or(record).or(of_table).or(dumped)?, arena)?;
+        Some(Entry { arena, insert_id, operation, labels, resource, timestamp, seen, record })
+    }
 
     /// Whether the entry is of a cluster's API server. Its method proves nothing: the group in it is
     /// the cluster's choice.
     fn is_kubernetes(&self) -> bool {
         let operation = self.operation.map(|operation| collect(operation, ["producer"]));
         let producer = operation.and_then(|[producer]| text(producer));
-        if let Some(name) = self.service.or(producer) {
-            return name.eq_bytes(b"k8s.io");
-        }
-        let kind = self.resource.and_then(|resource| text(resource.get(b"type")));
-        kind.is_some_and(|kind| kind.eq_bytes(b"k8s_cluster"))
-            && self.method.is_some_and(|method| method.starts_with(b"io.k8s."))
+        self.record.service.or(producer).is_some_and(|name| name.eq_bytes(b"k8s.io"))
     }
 
     fn origin(&self) -> Origin<'a> {
@@ -127,7 +109,7 @@ impl<'a> Entry<'a> {
     fn event(self) -> &'a [u8] {
         let arena = self.arena;
         let mut event = Rebuilt::new(arena);
-        let about = target(self.method, self.resource_name);
+        let about = target(self.record.method, self.record.resource_name);
         self.identity(&mut event);
         if let Some(verb) = about.verb {
             event.set_text(Member::Verb, verb);
@@ -139,16 +121,20 @@ impl<'a> Entry<'a> {
             event.set(Member::ObjectRef, object_ref(&about, arena));
         }
         // Without a body the level cannot be told from a body that was left out.
-        if self.response.is_some() {
+        if self.record.response.is_some() {
             event.set_text(Member::Level, b"RequestResponse");
         }
         event.set(Member::ResponseStatus, self.response_status(&about));
         event.set(Member::Annotations, self.annotations());
         if let Some(at) = self.timestamp.and_then(time) {
+            // One time stands for both; whoever reads the event makes no latency of it.
+            event.set_text(Member::RequestReceived, at.to_rfc3339().as_bytes());
             event.set_text(Member::StageTimestamp, at.to_rfc3339().as_bytes());
         }
-        for (member, body) in [(Member::RequestObject, self.request), (Member::ResponseObject, self.response)] {
-            if let Some(body) = body.and_then(|body| without_type(body, arena)) {
+        for (member, body) in
+            [(Member::RequestObject, self.record.request), (Member::ResponseObject, self.record.response)]
+        {
+            if let Some(body) = body {
                 event.set(member, body);
             }
         }
@@ -171,10 +157,11 @@ impl<'a> Entry<'a> {
             (false, false) if !has_id => event.set_text(Member::Stage, b"ResponseComplete"),
             (false, false) => {}
         }
-        if let Some([name]) = self.authentication.map(|who| collect(who, ["principalEmail"])) {
+        if let Some([name]) = self.record.authentication.map(|who| collect(who, ["principalEmail"])) {
             event.set(Member::User, object(&[("username", name)], self.arena));
         }
-        if let Some([ip, agent]) = self.metadata.map(|how| collect(how, ["callerIp", "callerSuppliedUserAgent"])) {
+        if let Some([ip, agent]) = self.record.metadata.map(|how| collect(how, ["callerIp", "callerSuppliedUserAgent"]))
+        {
             if let Some(ip) = ip {
                 event.set(Member::SourceIps, ip);
             }
@@ -186,10 +173,10 @@ impl<'a> Entry<'a> {
 
     /// The server's own answer where it was kept, else the code that stands for Google's.
     fn response_status(&self, about: &Target<'_>) -> RawJson<'a> {
-        let [code, message] = self.status.map_or([None; 2], |status| collect(status, ["code", "message"]));
+        let [code, message] = self.record.status.map_or([None; 2], |status| collect(status, ["code", "message"]));
         let google = code.and_then(number).unwrap_or(0);
         let http = http_code(google, about).map(|code| RawJson(self.arena.alloc_str(&code.to_string()).as_bytes()));
-        if let Some(answer) = self.response.and_then(|answer| without_type(answer, self.arena)) {
+        if let Some(answer) = self.record.response {
             let [kind, status, message, reason, details, code] =
                 collect(answer, ["kind", "status", "message", "reason", "details", "code"]);
             if text(kind).is_some_and(|kind| kind.eq_bytes(b"Status")) {
@@ -225,7 +212,7 @@ impl<'a> Entry<'a> {
     }
 
     fn decision(&self) -> Option<&'static [u8]> {
-        let granted = self.authorization?.elements().filter_map(|one| collect(one, ["granted"])[0]);
+        let granted = self.record.authorization?.elements().filter_map(|one| collect(one, ["granted"])[0]);
         granted.fold(None, |sum, granted| match granted.0 {
             b"false" | b"\"false\"" => Some(b"\"forbid\"".as_slice()),
             b"true" | b"\"true\"" => sum.or(Some(b"\"allow\"".as_slice())),

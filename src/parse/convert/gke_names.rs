@@ -45,7 +45,10 @@ fn object<'a>(method: Option<&'a [u8]>, name: &'a [u8], verb: Option<&[u8]>) -> 
     let mut parts = name.split(|byte| *byte == b'/');
     let (group, version) = (parts.next()?, parts.next()?);
     let rest: Vec<&[u8]> = parts.collect();
-    let (of_method, sub_of_method) = method_parts(method, version)?;
+    if method.is_some_and(|method| !is_about_a_resource(method)) {
+        return None;
+    }
+    let [of_method, sub_of_method] = method.map_or([None; 2], |method| method_parts(method, version));
     let mut object = Object { group: Some(group).filter(|group| *group != b"core"), version, ..Object::default() };
     match rest.as_slice() {
         [b"namespaces", name, rest @ ..] if is_namespace_itself(rest, of_method) => {
@@ -77,21 +80,20 @@ fn is_namespace_itself(rest: &[&[u8]], of_method: Option<&[u8]>) -> bool {
     rest.is_empty() || of_method == Some(b"namespaces") && rest.len() == 1
 }
 
-/// Resource and subresource as the method has them; none at all if the method is about no resource.
-#[allow(clippy::type_complexity)]
-fn method_parts<'a>(method: Option<&'a [u8]>, version: &[u8]) -> Option<(Option<&'a [u8]>, Option<&'a [u8]>)> {
-    let Some(method) = method else { return Some((None, None)) };
+/// Whether a method is about a resource; `io.k8s.get` is nothing but a verb.
+fn is_about_a_resource(method: &[u8]) -> bool {
+    method.iter().filter(|byte| **byte == b'.').count() > 2
+}
+
+/// Resource and subresource as the method has them, behind the version.
+fn method_parts<'a>(method: &'a [u8], version: &[u8]) -> [Option<&'a [u8]>; 2] {
     let parts: Vec<&[u8]> = method.split(|byte| *byte == b'.').collect();
-    // `io.k8s.get`: nothing but a verb.
-    if parts.len() <= 3 {
-        return None;
-    }
     let at = parts.iter().rposition(|part| *part == version);
-    Some(match at.map(|at| &parts[at + 1..]) {
-        Some([resource, _]) => (Some(*resource), None),
-        Some([resource, subresource, _]) => (Some(*resource), Some(*subresource)),
-        _ => (None, None),
-    })
+    match at.and_then(|at| parts.get(at + 1..)) {
+        Some([resource, _]) => [Some(resource), None],
+        Some([resource, subresource, _]) => [Some(resource), Some(subresource)],
+        _ => [None, None],
+    }
 }
 
 impl Target<'_> {

@@ -4,7 +4,8 @@
 //! the event's shape: an audit entry of Cloud Logging, a row of Log Analytics, a document whose
 //! members are text or dotted names. What the collector kept comes out as the server wrote it,
 //! member for member and byte for byte; what it did not keep stays absent, for a filter must not
-//! match what nobody logged. One file per arrangement finds the values, [`rebuild`] writes them.
+//! match what nobody logged. One file per arrangement finds the values; `rebuild` and `spelling`
+//! write them.
 
 mod dotted;
 mod elastic;
@@ -14,6 +15,7 @@ mod gke_names;
 mod insights;
 mod rebuild;
 mod row;
+mod spelling;
 mod struct_value;
 mod tables;
 mod values;

@@ -68,12 +68,14 @@ pub(super) struct Within<'a> {
     pub(super) origin: Origin<'a>,
     /// How many wrappings are around it.
     pub(super) depth: usize,
+    /// Whether it was put together again from what a collector kept.
+    pub(super) rebuilt: bool,
 }
 
 impl<'a> Within<'a> {
     /// Directly in a record.
     pub(super) const fn record(record: &'a [u8], at: usize) -> Self {
-        Within { record, at, origin: Origin::NONE, depth: 0 }
+        Within { record, at, origin: Origin::NONE, depth: 0, rebuilt: false }
     }
 
     const fn inner(self, origin: Origin<'a>) -> Self {
@@ -101,6 +103,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
     fn event(&mut self, mut event: Event<'a>, within: Within<'a>, bytes: usize) -> Inside {
         let origin = event.origin.map_or(within.origin, |origin| origin.or(within.origin));
+        if within.rebuilt && event.stage_timestamp == event.request_received {
+            // A collector that keeps one time gives it for both; their difference says nothing.
+            event.exact_times = false;
+        }
         if origin.is_named() {
             event.origin = Some(self.arena.alloc(origin));
         }
@@ -179,7 +185,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let mut inside = Inside::default();
         let arena = self.arena;
         convert(raw, arena, &mut |text, origin| {
-            inside.add(self.text(text, within.inner(origin.or(within.origin))));
+            let within = Within { rebuilt: true, ..within.inner(origin.or(within.origin)) };
+            inside.add(self.text(text, within));
         });
         inside
     }
