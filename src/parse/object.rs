@@ -9,7 +9,8 @@ use bumpalo::Bump;
 
 use super::json::{Fault, Scanner};
 use crate::event::{
-    Event, Format, Method, ObjectReference, RawJson, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info,
+    Event, Format, Method, ObjectReference, RawJson, ResponseStatus, Rules, Stage, Text, Timestamp, User, compact,
+    request_info,
 };
 
 /// What a sound JSON object turned out to be.
@@ -191,12 +192,35 @@ impl<'a> Fields<'a> {
 #[inline]
 fn is_reshipped(key: &[u8], value: RawJson<'_>) -> bool {
     match key {
-        b"k8s_audit_level" | b"openshift_audit_level" => true,
+        b"k8s_audit_level"
+        | b"openshift_audit_level"
+        | b"@timestamp"
+        | b"kubernetes"
+        | b"date"
+        | b"_p"
+        | b"__SOURCE__"
+        | b"__source__"
+        | b"__TIMESTAMP__"
+        | b"source_type" => true,
         b"user" | b"objectRef" | b"responseStatus" | b"annotations" | b"sourceIPs" => {
             matches!(value.0, [b'"', b'{' | b'[', ..])
         }
         _ => false,
     }
+}
+
+/// An event without the members that are not the API's, which a collector put among them.
+pub fn bare<'a>(event: RawJson<'a>, arena: &'a Bump) -> &'a [u8] {
+    let mut bare = Vec::with_capacity(event.0.len());
+    for (key, value) in event.members().filter(|(key, _)| known_name(key.raw()).is_some()) {
+        bare.push(if bare.is_empty() { b'{' } else { b',' });
+        bare.push(b'"');
+        bare.extend_from_slice(key.raw());
+        bare.extend_from_slice(b"\":");
+        compact(value.0, &mut bare);
+    }
+    bare.push(b'}');
+    arena.alloc_slice_copy(&bare)
 }
 
 /// Reads an object that was cut off by whatever carried it: what its whole members say is one event, written

@@ -303,7 +303,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         if self.region[at] == 0 || self.carry.in_nul_run {
             return Some(self.nul_run(at));
         }
-        let line = self.line(at)?;
+        let Some(line) = self.line(at) else { return self.one_of_many(at) };
         match self.read_line(line) {
             Read::Done => {}
             Read::Next(next) => return Some(next),
@@ -365,7 +365,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         self.read_text(line)
     }
 
-    /// Reads a line that begins with a JSON object: one value, or several one behind the other.
+    /// Reads the JSON object that a line begins with.
     fn read_values(&mut self, line: Line, first: usize) -> Read {
         let mut event = Event::empty(&[], Format::V1);
         if self.canonical.read(self.region, first, line.end, self.arena, &mut event) == Some(line.end) {
@@ -374,50 +374,49 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
             self.visitor.record(Bucket::Event, bytes, true);
             return Read::Done;
         }
-        let text = &self.region[..line.end];
-        let (mut at, mut inside) = (first, Inside::default());
-        let start = line.start;
-        loop {
-            match object::read(text, at, self.arena) {
-                Ok((object, end)) => {
-                    let next = skip_separators(self.region, end, line.end);
-                    // All of the line is charged to one value or another, so a cut between two of
-                    // them changes nothing.
-                    let from = if at == first { start } else { at };
-                    let bytes = if next == line.end { line.next - from } else { next - from };
-                    let record = &self.region[line.start..line.next];
-                    inside.add(self.object(object, Within::record(record, at), bytes));
-                    if next == line.end {
-                        self.charge(inside, line.next - start);
-                        return Read::Done;
-                    }
-                    if self.region[next] != b'{' {
-                        return self.trailing(line, start, next, inside);
-                    }
-                    at = next;
+        match object::read(&self.region[..line.end], first, self.arena) {
+            Ok((object, end)) => {
+                let next = skip_separators(self.region, end, line.end);
+                let bytes = if next == line.end { line.next - line.start } else { next - line.start };
+                let record = &self.region[line.start..line.start + bytes];
+                let inside = self.object(object, Within::record(record, first), bytes);
+                if next < line.end && self.region[next] != b'{' {
+                    return self.trailing(line, next, inside);
                 }
-                Err(broken) => {
-                    if at != first {
-                        // What came before is whole; let the rest be a record that begins here.
-                        self.charge(inside, at - start);
-                        return Read::Next(at);
-                    }
-                    if matches!(broken.fault, Fault::EndsInValue(_)) {
-                        return Read::Open { value: first };
-                    }
-                    return Read::Broken(Tear::of(start, &broken));
-                }
+                self.charge(inside, bytes);
+                // What follows on the line is a record of its own.
+                if next == line.end { Read::Done } else { Read::Next(next) }
             }
+            Err(broken) if matches!(broken.fault, Fault::EndsInValue(_)) => Read::Open { value: first },
+            Err(broken) => Read::Broken(Tear::of(line.start, &broken)),
         }
     }
 
-    /// Text behind the last value of a line: damage if it follows an event, else all of it is foreign.
-    fn trailing(&mut self, line: Line, start: usize, next: usize, inside: Inside) -> Read {
+    /// Reads a value that ends where another begins, on a line whose end is not there yet: a file can be one
+    /// line of a million values.
+    fn one_of_many(&mut self, at: usize) -> Option<usize> {
+        let first = skip_separators(self.region, at, self.region.len());
+        if self.region.get(first) != Some(&b'{') {
+            return None;
+        }
+        let (object, end) = object::read(self.region, first, self.arena).ok()?;
+        let next = skip_separators(self.region, end, self.region.len());
+        if self.region.get(next) != Some(&b'{') {
+            return None;
+        }
+        let within = Within::record(&self.region[at..next], first);
+        let inside = self.object(object, within, next - at);
+        self.charge(inside, next - at);
+        Some(next)
+    }
+
+    /// Text behind a value on its line: damage if it follows an event, else all of it is foreign.
+    fn trailing(&mut self, line: Line, next: usize, inside: Inside) -> Read {
         if !inside.is_something() {
-            self.visitor.record(Bucket::Other, line.next - start, true);
+            self.visitor.record(Bucket::Other, line.next - line.start, true);
             return Read::Done;
         }
-        self.charge(inside, next - start);
+        self.charge(inside, next - line.start);
         Read::Broken(Tear { from: next, at: next, reason: Cow::Borrowed("text behind an event"), cut: false })
     }
 

@@ -127,8 +127,11 @@ impl<'a> Entry<'a> {
         event.set(Member::ResponseStatus, self.response_status(&about));
         event.set(Member::Annotations, self.annotations());
         if let Some(at) = self.timestamp.and_then(time) {
-            // One time stands for both; whoever reads the event makes no latency of it.
-            event.set_text(Member::RequestReceived, at.to_rfc3339().as_bytes());
+            // One time stands for both; whoever reads the event makes no latency of it. Entries of an operation
+            // with several would not be told to be of one request by different times.
+            if self.is_whole() {
+                event.set_text(Member::RequestReceived, at.to_rfc3339().as_bytes());
+            }
             event.set_text(Member::StageTimestamp, at.to_rfc3339().as_bytes());
         }
         for (member, body) in
@@ -139,6 +142,13 @@ impl<'a> Entry<'a> {
             }
         }
         event.finish()
+    }
+
+    /// Whether it is all there is of its request.
+    fn is_whole(&self) -> bool {
+        let [id, first, last] = self.operation.map_or([None; 3], |all| collect(all, ["id", "first", "last"]));
+        let is = |flag: Option<RawJson<'_>>| flag.is_some_and(is_true);
+        text(id).is_none() || (is(first) && is(last))
     }
 
     /// Who asked, from where, and which request it was.

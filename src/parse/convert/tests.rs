@@ -105,7 +105,8 @@ fn entries_in_bigquery() {
         r#""requestURI":"/api/v1/namespaces/n/pods/p","verb":"get","#,
         r#""objectRef":{"resource":"pods","namespace":"n","name":"p","apiVersion":"v1"},"#,
         r#""responseStatus":{"metadata":{},"code":200},"requestObject":{"a":1.0},"#,
-        r#""stageTimestamp":"2024-05-01T00:00:00.125000Z","annotations":{"authorization.k8s.io/decision":"allow"}}"#
+        r#""requestReceivedTimestamp":"2024-05-01T00:00:00.125000Z","stageTimestamp":"2024-05-01T00:00:00.125000Z","#,
+        r#""annotations":{"authorization.k8s.io/decision":"allow"}}"#
     );
     assert_eq!(found, [expected]);
 }

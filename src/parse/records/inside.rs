@@ -95,9 +95,21 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             Object::List(items, format) => self.items(items, format, within),
             Object::Reshipped(event) => {
                 let rebuilt = self.converted(RawJson(event.raw), within);
-                if rebuilt.events > 0 { rebuilt } else { self.event(event, within, own_length(event.raw)) }
+                if rebuilt.events > 0 { rebuilt } else { self.reshipped(event, within) }
             }
             Object::Other(raw) => self.wrapped(raw, within, bytes),
+        }
+    }
+
+    /// An event with members of a collector's own among its own.
+    fn reshipped(&mut self, event: Event<'a>, within: Within<'a>) -> Inside {
+        let origin = envelope::parts(RawJson(event.raw), self.arena).origin.or(within.origin);
+        let within = Within { origin, ..within };
+        match object::read(object::bare(RawJson(event.raw), self.arena), 0, self.arena) {
+            Ok((Object::Event(event) | Object::Reshipped(event), _)) => {
+                self.event(event, within, own_length(event.raw))
+            }
+            _ => self.event(event, within, own_length(event.raw)),
         }
     }
 
