@@ -1,21 +1,19 @@
 //! Runs a configuration: scan, then render. Reads as a list of what the tool can do.
 
-use std::cmp::Ordering;
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use rayon::slice::ParallelSliceMut;
+mod gather;
 
+use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::inspect::Inspect;
 use crate::aggregate::overview::Overview;
 use crate::aggregate::rows::{Rows, SortKey, SortValue};
 use crate::aggregate::summary::{Key, Summary};
-use crate::aggregate::{Position, Question};
 use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
-use crate::input::source::{Discovery, discover};
+use crate::input::source::{Discovery, Source, discover, plain_reason};
 use crate::query::Filter;
 use crate::render::color::headline;
 use crate::render::human::counted;
@@ -23,6 +21,7 @@ use crate::render::sink::Sink;
 use crate::render::summary::{CHART_WIDTH, group_table, noun, overview, overview_table, sentence};
 use crate::render::{RowContext, document, inspect, json_value, messages, progress, render_csv, render_table};
 use crate::scan::{Outcome, Progress, scan};
+use gather::{Kept, Wanted};
 
 /// Does what was asked, and says on standard error what must be said.
 pub fn run(config: Config) -> Exit {
@@ -152,11 +151,18 @@ impl Run {
             // is read once more, for which a pipe would be empty.
             self.options.sift = None;
         }
-        let (mut matched, mut account) = self.rows(&rows, &config, &mut sink);
+        let answered = match self.rows(&rows, &config, &mut sink) {
+            Ok(answered) => answered,
+            Err(exit) => return exit,
+        };
+        let (mut matched, mut account) = answered;
         if matched == 0 && account.passed() > 0 && sink.failure().is_none() {
             // That nothing was found must be certain: every line is proved.
             self.options.sift = None;
-            (matched, account) = self.rows(&rows, &config, &mut sink);
+            (matched, account) = match self.rows(&rows, &config, &mut sink) {
+                Ok(answered) => answered,
+                Err(exit) => return exit,
+            };
         }
         if !account.nothing_read() {
             let _ = sink.release();
@@ -165,12 +171,20 @@ impl Run {
         if exit == Exit::Complete && config.exit_status && matched == 0 { Exit::No } else { exit }
     }
 
-    fn rows(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
-        if config.sort.is_some() || config.tail.is_some() {
-            self.gather(rows, config, sink)
-        } else {
-            self.stream(rows, config, sink)
+    /// Prints the rows; gives how many match. Fails where they had to be put aside and could not be.
+    fn rows(
+        &self,
+        rows: &Rows<'_>,
+        config: &QueryConfig,
+        sink: &mut Sink<std::io::Stdout>,
+    ) -> Result<(u64, Account), Exit> {
+        if config.sort.is_none() && config.tail.is_none() {
+            return Ok(self.stream(rows, config, sink));
         }
+        self.gather(rows, config, sink).map_err(|error| {
+            self.say(&messages::spill_failed(&plain_reason(&error)));
+            Exit::Usage
+        })
     }
 
     /// Rows as they are read.
@@ -190,22 +204,30 @@ impl Run {
     }
 
     /// Rows that can only be printed when all are known; of those, only what will be printed is kept.
-    fn gather(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
+    fn gather(
+        &self,
+        rows: &Rows<'_>,
+        config: &QueryConfig,
+        sink: &mut Sink<std::io::Stdout>,
+    ) -> std::io::Result<(u64, Account)> {
         let mut matched = 0u64;
-        let mut kept = Kept::new(config);
-        let outcome = self.scan(rows, &mut |partial| {
-            for row in partial.into_rows() {
-                matched += 1;
-                kept.push(row);
-            }
-            ControlFlow::Continue(())
+        let mut kept = Kept::new(Wanted {
+            sorted: config.sort.is_some(),
+            reverse: config.reverse,
+            first: config.limit,
+            last: config.tail.map(|rows| rows as u64),
         });
-        for (_, _, text) in kept.finish() {
-            if sink.write(&text).is_break() {
-                break;
-            }
-        }
-        (matched, outcome.account)
+        let mut result = Ok(());
+        let outcome = self.scan(rows, &mut |partial| {
+            result = partial.take_each(|position, key, text| {
+                matched += 1;
+                kept.push(position, key, text)
+            });
+            if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        result?;
+        kept.finish(|text| sink.write(text))?;
+        Ok((matched, outcome.account))
     }
 
     fn summary(&self, mut config: SummaryConfig) -> Exit {
@@ -337,57 +359,6 @@ impl Run {
     }
 }
 
-/// Rows held until all are known, or as many of them as can still be printed.
-struct Kept {
-    rows: Vec<(Position, SortValue, Vec<u8>)>,
-    sorted: bool,
-    reverse: bool,
-    first: Option<usize>,
-    last: Option<usize>,
-}
-
-impl Kept {
-    fn new(config: &QueryConfig) -> Self {
-        let first = config.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        Kept { rows: Vec::new(), sorted: config.sort.is_some(), reverse: config.reverse, first, last: config.tail }
-    }
-
-    fn push(&mut self, row: (Position, SortValue, Vec<u8>)) {
-        self.rows.push(row);
-        let wanted = self.first.or(self.last).unwrap_or(usize::MAX);
-        // Twice as many as wanted, so that each row is moved a few times at most.
-        if self.rows.len() > wanted.saturating_mul(2).max(1024) {
-            self.prune();
-        }
-    }
-
-    /// Drops what will not be printed.
-    fn prune(&mut self) {
-        if self.sorted {
-            // Stable, so rows of one record keep their order.
-            self.rows.par_sort_by(|a, b| in_order(self.reverse, (&a.1, a.0), (&b.1, b.0)));
-        }
-        if let Some(first) = self.first {
-            self.rows.truncate(first);
-        }
-        if let Some(last) = self.last {
-            self.rows.drain(..self.rows.len().saturating_sub(last));
-        }
-    }
-
-    fn finish(mut self) -> Vec<(Position, SortValue, Vec<u8>)> {
-        self.prune();
-        self.rows
-    }
-}
-
-/// The order of two rows: what has no value comes last, in both directions.
-fn in_order(reverse: bool, a: (&SortValue, Position), b: (&SortValue, Position)) -> Ordering {
-    let absent = |value: &SortValue| *value == SortValue::Absent;
-    let order = if reverse { b.cmp(&a) } else { a.cmp(&b) };
-    absent(a.0).cmp(&absent(b.0)).then(order)
-}
-
 /// So many groups a table shows unless told otherwise.
 const TOP: usize = 20;
 
@@ -409,8 +380,7 @@ fn json_line(document: &impl serde::Serialize, terminal: bool, out: &mut Vec<u8>
 
 /// The size of all inputs, where all are files.
 fn total_size(inputs: &Discovery) -> Option<u64> {
-    let size = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-    inputs.sources.iter().map(|source| size(source.path.as_deref()?)).sum()
+    inputs.sources.iter().map(Source::size).sum()
 }
 
 fn sort_value(sort: &Sort, event: &Event<'_>) -> SortValue {

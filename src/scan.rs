@@ -9,7 +9,6 @@
 //! else the requests in it need: their ends, and for what is counted of them their beginnings.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,6 +27,7 @@ use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
+use crate::input::section::Section;
 use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
 use crate::parse::pieces::Joined;
@@ -35,7 +35,7 @@ use crate::parse::records::{Carry, RegionEnd, read_region};
 use crate::parse::sieve::Sieve;
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
-use observer::{ChunkState, Observer, Section, Texts};
+use observer::{ChunkState, Observer, Passage, Texts};
 use reel::Batch;
 use skim::{Piece, Skim};
 use sought::{Early, Sought};
@@ -119,7 +119,7 @@ fn scan_part<Q: Question>(
     let before = std::iter::once(None).chain(inputs.sources.iter().map(Some));
     let info = |(source, before): (&Source, Option<&Source>)| SourceInfo {
         name: source.name.clone(),
-        host: source.host.clone(),
+        origin: source.origin.clone(),
         continues: before.is_some_and(|before| source.continues(before)),
     };
     let infos: Vec<SourceInfo> = inputs.sources.iter().zip(before).map(info).collect();
@@ -189,7 +189,7 @@ struct Ticket {
 /// What a chunk gave.
 struct Finished<P> {
     /// Stretches that end with a line of which the beginning may stand before the chunk.
-    sections: Vec<Section<P>>,
+    passages: Vec<Passage<P>>,
     /// Of what is behind them, like the next two.
     evidence: Evidence,
     journal: Journal,
@@ -206,7 +206,7 @@ struct Finished<P> {
     /// With the first chunk of a file that is not read whole, its length and the part read.
     found: Option<(u64, Stretch)>,
     /// That file.
-    file: Option<Arc<File>>,
+    file: Option<Arc<Section>>,
     /// Requests that were kept and arrived before what is read.
     early: Vec<Early>,
 }
@@ -234,7 +234,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut bench = Bench {
             buffer: Vec::new(),
             arena: Bump::new(),
-            sections: Vec::new(),
+            passages: Vec::new(),
             partial: self.question.empty(),
             state: ChunkState::default(),
             owner,
@@ -383,7 +383,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             question: self.question,
             partial: &mut bench.partial,
             state: &mut bench.state,
-            sections: &mut bench.sections,
+            passages: &mut bench.passages,
             source: &self.infos[ticket.source],
             index: ticket.source as u32,
             region: region.bytes,
@@ -402,15 +402,15 @@ impl<Q: Question> Run<'_, '_, Q> {
     /// Takes what the chunk gave off the bench.
     fn close(&self, bench: &mut Bench<Q::Partial>, carry: Carry) -> Finished<Q::Partial> {
         let evidence = bench.state.close_evidence(carry.lines);
-        let (sections, open) = (std::mem::take(&mut bench.sections), bench.state.end());
+        let (passages, open) = (std::mem::take(&mut bench.passages), bench.state.end());
         let early = std::mem::take(&mut bench.state.early);
         let journal = bench.state.journal.hand_on();
         let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut bench.partial, self.question.empty()));
         let weight = journal.weight() + partial.as_ref().map_or(0, |partial| self.question.weight(partial));
         let held: usize =
-            open.iter().chain(sections.iter().map(|section| &section.loose)).map(|line| line.text.len()).sum();
+            open.iter().chain(passages.iter().map(|passage| &passage.loose)).map(|line| line.text.len()).sum();
         let weight = weight + held;
-        Finished { sections, evidence, journal, partial, open, weight, early, ..Finished::nothing(bench.owner) }
+        Finished { passages, evidence, journal, partial, open, weight, early, ..Finished::nothing(bench.owner) }
     }
 
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
@@ -469,14 +469,14 @@ struct Bench<P> {
     arena: Bump,
     partial: P,
     state: ChunkState,
-    sections: Vec<Section<P>>,
+    passages: Vec<Passage<P>>,
     owner: Owner,
 }
 
 impl<P> Finished<P> {
     fn nothing(owner: Owner) -> Self {
         Finished {
-            sections: Vec::new(),
+            passages: Vec::new(),
             evidence: Evidence::default(),
             journal: Journal::default(),
             partial: None,

@@ -190,7 +190,9 @@ fn the_command_prints_the_same_bytes_by_every_road() {
         &["query"],
         &["inspect", "-o", "json"],
     ];
-    for (index, (name, log)) in logs().into_iter().enumerate() {
+    // An archive on a pipe is one source, elsewhere as many as it has members (`tests/archives.rs`).
+    let is_archive = |(name, _): &(String, Vec<u8>)| name.starts_with("archive/");
+    for (index, (name, log)) in logs().into_iter().filter(|log| !is_archive(log)).enumerate() {
         // The content alone tells how it is packed. An unfinished last line is a fault only in what is not live.
         let plain = put(&folder, "a.log", &log);
         let (packed, packed_z) = (put(&folder, "b.gz", &gzip(&log)), put(&folder, "c.zst", &zstd(&log)));
@@ -365,8 +367,8 @@ fn a_packed_twin_is_read_once() {
     put(&folder, "more/audit.log", &log);
     let output = auditq(&["summary", "--events", "--by", "file", "-o", "json", folder.to_str().expect("UTF-8")], b"");
     let answer = output.json().remove(0);
-    assert_eq!(answer["totals"]["events"], 60, "two files of thirty events");
-    assert_eq!(answer["evidence"]["files"], 2);
+    assert_eq!(answer["totals"]["events"], 30, "copies of one file of thirty events");
+    assert_eq!(answer["evidence"]["files"], 1);
     assert!(output.stderr.contains("audit.log.gz"), "it is said: {}", output.stderr);
 }
 

@@ -14,7 +14,7 @@ pub mod stats;
 pub mod summary;
 pub mod time_buckets;
 
-use crate::event::{Event, Text, Timestamp};
+use crate::event::{Event, Origin, OwnedOrigin, Text, Timestamp};
 use crate::query::Filter;
 
 /// Where a record begins: which source, and the offset of its first byte in the decompressed source.
@@ -31,8 +31,8 @@ pub struct Position {
 pub struct SourceInfo {
     /// The path as given or found; `-` for standard input.
     pub name: String,
-    /// The host whose log it is, as far as the path tells.
-    pub host: Option<String>,
+    /// Whose log it is, as far as the path tells.
+    pub origin: OwnedOrigin,
     /// Whether it goes on where the source before it ends.
     pub continues: bool,
 }
@@ -54,14 +54,18 @@ pub struct Seen<'e, 'a> {
 }
 
 impl<'e> Seen<'e, '_> {
+    /// Where it came from: what its line says, else what the path does.
+    pub fn origin(&self) -> Origin<'e> {
+        let of_path = self.source.origin.get();
+        self.event.origin.map_or(of_path, |origin| origin.or(of_path))
+    }
+
     /// The names of where it was read from, the most telling first; the file's path and its last part are
     /// always among them.
     pub fn source_names(&self) -> impl Iterator<Item = Text<'e>> + Clone {
-        let host = self.source.host.as_deref().map(Text::from);
         let path = self.source.name.as_str();
         let file = path.rsplit(['/', ':']).next().unwrap_or(path);
-        let of_line = self.event.origin.into_iter().flat_map(|origin| origin.names());
-        of_line.chain(host).chain([Text::from(path), Text::from(file)])
+        self.origin().names().chain([Text::from(path), Text::from(file)])
     }
 
     /// Whether it matches a filter.

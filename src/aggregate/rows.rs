@@ -57,10 +57,13 @@ pub struct RowsPartial {
 }
 
 impl RowsPartial {
-    /// The rows in order of position, without repeats, each with its text.
-    pub fn into_rows(self) -> impl Iterator<Item = (Position, SortValue, Vec<u8>)> {
+    /// Calls `take` with each row in order of position, without repeats, and its text.
+    ///
+    /// # Errors
+    /// Stops at the first error of `take`.
+    pub fn take_each<E>(self, mut take: impl FnMut(Position, SortValue, &[u8]) -> Result<(), E>) -> Result<(), E> {
         let RowsPartial { text, rows } = self.ordered();
-        rows.into_iter().map(move |row| (row.position, row.key, text[row.start..row.end].to_vec()))
+        rows.into_iter().try_for_each(|row| take(row.position, row.key, &text[row.start..row.end]))
     }
 
     /// Calls `take` with the text of each row in order, until it says stop.

@@ -166,13 +166,11 @@ impl Key {
             Key::Uri => event.request_uri,
             Key::Path => event.request_uri.map(path_of),
             Key::Node => node_of(seen),
-            Key::Host => {
-                event.origin.and_then(|origin| origin.host).or_else(|| seen.source.host.as_deref().map(Text::from))
-            }
+            Key::Host => seen.origin().host,
             Key::Source => seen.source_names().next(),
-            Key::Pod => event.origin.and_then(|origin| origin.pod),
-            Key::Stream => event.origin.and_then(|origin| origin.stream),
-            Key::Cluster => event.origin.and_then(|origin| origin.cluster),
+            Key::Pod => seen.origin().pod,
+            Key::Stream => seen.origin().stream,
+            Key::Cluster => seen.origin().cluster,
             Key::File => Some(Text::from(seen.source.name.as_str())),
             Key::Format => Some(Text::from(event.format.name())),
             Key::Time(width) | Key::Every(width) => event.time().map(|time| written(scratch, time.floor(width).0)),

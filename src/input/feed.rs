@@ -8,14 +8,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bumpalo::Bump;
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::decompress::{self, MAGIC, Packing, Stream};
-use super::source::{Source, plain_reason};
+use super::decompress::{self, Packing, Stream};
+use super::section::{Section, SectionReader};
+use super::source::{Inside, Source, plain_reason};
+use super::tar::BLOCK;
 use crate::event::Event;
 use crate::parse::legacy::{RequestHalf, ResponseHalf};
 use crate::parse::records::{Bucket, Carry, Place, Reason, RegionEnd, Visitor, is_definite_start, read_region};
@@ -26,8 +27,8 @@ pub const MAX_RECORD: usize = 1 << 30;
 
 /// An opened source.
 pub enum Opened {
-    /// A plain file, cut into blocks.
-    File(Arc<File>, u64),
+    /// A plain file, or a plain stretch of one, cut into blocks.
+    File(Arc<Section>, u64),
     /// Anything else.
     Stream(Box<StreamFeed>),
 }
@@ -39,18 +40,28 @@ pub enum Opened {
 pub fn open(source: &Source) -> Result<Opened, String> {
     let stream = |stream, live| Opened::Stream(Box::new(StreamFeed::new(stream, live)));
     let Some(path) = &source.path else { return Ok(stream(Box::new(io::stdin()), true)) };
+    if let Inside::Unpacked(_) | Inside::Deflated(_) = source.inside {
+        return Ok(stream(source.raw().map_err(|error| plain_reason(&error))?, false));
+    }
     let file = File::open(path).map_err(|error| plain_reason(&error))?;
     let data = file.metadata().map_err(|error| plain_reason(&error))?;
     if !data.is_file() {
         return Ok(stream(Box::new(file), true));
     }
-    let mut head = [0; MAGIC];
-    let length = file.read_at(&mut head, 0).map_err(|error| plain_reason(&error))?;
-    let head = &head[..length];
-    if Packing::of(head) == Packing::Plain && !decompress::is_utf16(head) {
-        return Ok(Opened::File(Arc::new(file), data.len()));
+    let (section, part) = match source.inside {
+        Inside::Range { start, length } => (Section::from(file, start), Some((start, length))),
+        _ => (Section::whole(file), None),
+    };
+    let (start, length) = part.unwrap_or((0, data.len()));
+    let mut head = [0; BLOCK];
+    let wanted = usize::try_from(length).map_or(BLOCK, |length| length.min(BLOCK));
+    let count = section.fill_at(&mut head[..wanted], 0).map_err(|error| plain_reason(&error))?;
+    // A stretch that the file does not hold is a stream too: it says so where it ends.
+    if start.saturating_add(length) <= data.len() && decompress::is_plain(&head[..count]) {
+        return Ok(Opened::File(Arc::new(section), length));
     }
-    Ok(stream(Box::new(file), false))
+    let reader = SectionReader::new(Arc::new(section), part.map(|(_, length)| length));
+    Ok(stream(Box::new(reader), false))
 }
 
 /// A stretch of bytes to parse, and what stands behind it.
@@ -68,7 +79,7 @@ pub struct Region<'a> {
 #[derive(Clone, Debug)]
 pub struct Block {
     /// The file.
-    pub file: Arc<File>,
+    pub file: Arc<Section>,
     /// First offset.
     pub start: u64,
     /// Offset behind the last.
@@ -135,7 +146,7 @@ const PATIENCE: usize = 8 << 20;
 /// A stretch of a plain file in memory. The buffer's length only grows, so that it is not cleared
 /// for every block; what counts is `filled`.
 struct Window<'w> {
-    file: &'w File,
+    file: &'w Section,
     length: u64,
     buffer: &'w mut Vec<u8>,
     filled: usize,

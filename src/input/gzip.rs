@@ -1,4 +1,5 @@
-//! The framing of gzip, RFC 1952: headers, checksums, one member behind another.
+//! The framing of gzip, RFC 1952: headers, checksums, one member behind another; and what a zip
+//! archive has instead.
 //!
 //! Headers and inflating are flate2's. Its own reader of members computes the checksum with
 //! zlib-rs, which takes a sixth of the time that inflating takes; crc32fast needs a fifth of that.
@@ -19,6 +20,8 @@ pub(super) struct Members<R> {
     /// Decompressed bytes of the member, as its trailer counts them.
     length: u32,
     state: State,
+    /// Checksum and length of the one body, where they do not stand behind it.
+    known: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,12 @@ enum State {
 impl<R: BufRead> Members<R> {
     pub(super) fn new(reader: R) -> Self {
         let (inflate, checksum) = (Decompress::new(false), Hasher::new());
-        Members { reader, inflate, checksum, length: 0, state: State::Header }
+        Members { reader, inflate, checksum, length: 0, state: State::Header, known: None }
+    }
+
+    /// Reads a single body without header or trailer, of which checksum and length are known.
+    pub(super) fn bare(reader: R, checksum: u32, length: u64) -> Self {
+        Members { state: State::Body, known: Some((checksum, length as u32)), ..Members::new(reader) }
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -71,20 +79,27 @@ impl<R: BufRead> Members<R> {
 
     fn end(&mut self) -> io::Result<()> {
         self.state = State::End;
-        let mut trailer = [0; 8];
-        self.reader.read_exact(&mut trailer)?;
-        let [a, b, c, d, length @ ..] = trailer;
-        let checksum = u32::from_le_bytes([a, b, c, d]);
-        if checksum != self.checksum.clone().finalize() || u32::from_le_bytes(length) != self.length {
+        let seen = (self.checksum.clone().finalize(), self.length);
+        if self.known.map_or_else(|| self.trailer(), Ok)? != seen {
             return Err(io::Error::new(
                 ErrorKind::InvalidInput,
                 "corrupt gzip stream does not have a matching checksum",
             ));
         }
-        if !self.reader.fill_buf()?.is_empty() {
+        if self.known.is_none() && !self.reader.fill_buf()?.is_empty() {
             self.state = State::Header;
         }
         Ok(())
+    }
+}
+
+impl<R: BufRead> Members<R> {
+    /// Checksum and length as they stand behind a member's body.
+    fn trailer(&mut self) -> io::Result<(u32, u32)> {
+        let mut trailer = [0; 8];
+        self.reader.read_exact(&mut trailer)?;
+        let [a, b, c, d, length @ ..] = trailer;
+        Ok((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(length)))
     }
 }
 

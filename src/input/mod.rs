@@ -1,13 +1,26 @@
-//! Where bytes come from: files, directories, standard input, compressed or not.
+//! Where bytes come from: files, directories, archives, standard input, compressed or not.
 //!
-//! [`source`] finds the inputs and puts them in order, [`rotation`] knows how rotated files are
-//! named, [`decompress`] opens them by content, [`feed`] cuts what it reads into chunks that begin
-//! and end at records, [`seek`] finds the part of a file that holds a time window. Only this room
-//! opens files. It knows offsets, not lines, and nothing of events but where they are and when.
+//! `walk` finds the inputs and puts them in order, [`source`] says what one is; [`rotation`] knows how
+//! rotated files are named, `origin` whose log a path stands for, `copies` what is there twice.
+//! `archive` lists what archives hold, with `tar` and `zip`. [`decompress`] opens streams by
+//! content, [`feed`] cuts what it reads into chunks that begin and end at records, [`seek`] finds the
+//! part of a file that holds a time window. [`spill`] puts aside what does not fit in memory. Only this
+//! room opens files. It knows offsets, not lines,
+//! and nothing of events but where they are and when.
 
+mod archive;
+mod copies;
 pub mod decompress;
 pub mod feed;
 mod gzip;
+mod origin;
 pub mod rotation;
+pub mod section;
 pub mod seek;
+mod shelf;
+mod skip;
 pub mod source;
+pub mod spill;
+mod tar;
+mod walk;
+mod zip;

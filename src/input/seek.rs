@@ -10,13 +10,12 @@
 //!
 //! This module reads and plans. What a question needs besides the window is `scan`'s business.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use bumpalo::Bump;
 use memchr::{memchr, memchr_iter};
 
+use super::section::Section;
 use crate::event::{Event, Timestamp};
 use crate::parse::legacy::{RequestHalf, ResponseHalf};
 use crate::parse::pieces::{Piece, Pieced};
@@ -74,7 +73,7 @@ pub struct Stretch {
 
 impl Seek {
     /// The part of the file that must be read; none when that is all of it, or nothing is proved.
-    pub fn find(&self, file: &File, length: u64) -> Option<Stretch> {
+    pub fn find(&self, file: &Section, length: u64) -> Option<Stretch> {
         let step = self.step.max(1);
         if length / step < FEWEST {
             return None;
@@ -125,7 +124,7 @@ impl Seek {
 ///
 /// # Errors
 /// Fails when the file cannot be read.
-pub fn line_feeds(file: &File, end: u64) -> io::Result<u64> {
+pub fn line_feeds(file: &Section, end: u64) -> io::Result<u64> {
     let mut buffer = vec![0; COUNTED_AT_ONCE];
     let (mut at, mut feeds) = (0, 0);
     while at < end {
@@ -169,7 +168,7 @@ enum Sight {
 
 /// Looks at places of a file.
 struct Probe<'f> {
-    file: &'f File,
+    file: &'f Section,
     length: u64,
     buffer: Vec<u8>,
     arena: Bump,

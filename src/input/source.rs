@@ -1,43 +1,120 @@
-//! Finds the inputs and puts them in order.
-//!
-//! Directories are walked; files of one log come oldest first, whatever order they were named in,
-//! because a request may begin in one file and end in the next. A compressed file beside the file
-//! it was made from is read once.
+//! The inputs: what each is called, where its bytes are, whose log it is. `walk` finds them.
 
-use std::collections::HashSet;
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::decompress;
-use super::rotation::{RotationKey, without_compression};
+use super::decompress::{self, Stream};
+use super::gzip::Members;
+use super::rotation::RotationKey;
+use super::section::{Section, SectionReader};
+use super::shelf::Unpacked;
+use super::zip::Deflated;
+use crate::event::OwnedOrigin;
+
+pub use super::walk::discover;
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What it is called in answers: the path as given or found, `-` for standard input.
+    /// What it is called in answers: the path as given or found, `-` for standard input. A member of
+    /// an archive is `archive:path/inside`.
     pub name: String,
-    /// Where it is; none for standard input.
+    /// The file that holds it; none for standard input.
     pub path: Option<PathBuf>,
+    /// Where in that file it is.
+    pub inside: Inside,
     /// Whether its last line may still be being written.
     pub live: bool,
-    /// The host whose log it is, as far as its path tells.
-    pub host: Option<String>,
+    /// Whose log it is, as far as its path tells.
+    pub origin: OwnedOrigin,
+}
+
+/// Where in a file a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// It is the file.
+    Whole,
+    /// So many bytes from a place on: a member of an archive that is not packed.
+    Range {
+        /// Offset of the first byte.
+        start: u64,
+        /// How many there are.
+        length: u64,
+    },
+    /// A packed member of a zip archive.
+    Deflated(Deflated),
+    /// A member of a compressed tar archive.
+    Unpacked(Unpacked),
 }
 
 impl Source {
+    /// A file.
+    pub fn file(name: &str, path: PathBuf, live: bool) -> Self {
+        let (name, origin) = (name.to_owned(), OwnedOrigin::default());
+        Source { name, path: Some(path), inside: Inside::Whole, live, origin }
+    }
+
     /// Whether it can be read a second time: files can, pipes and standard input cannot.
     pub fn is_rereadable(&self) -> bool {
         self.path.as_ref().is_some_and(|path| fs::metadata(path).is_ok_and(|data| data.is_file()))
     }
+
+    /// How many bytes there are to read, before decompression; none for what is no file.
+    pub fn size(&self) -> Option<u64> {
+        match &self.inside {
+            Inside::Whole => {
+                let data = fs::metadata(self.path.as_ref()?).ok()?;
+                data.is_file().then(|| data.len())
+            }
+            Inside::Range { length, .. } => Some(*length),
+            Inside::Deflated(member) => Some(member.length),
+            Inside::Unpacked(member) => Some(member.length()),
+        }
+    }
+
+    /// Whether something else is being read that would have to be unpacked once more to read this too.
+    pub fn is_busy(&self) -> bool {
+        matches!(&self.inside, Inside::Unpacked(member) if member.is_busy())
+    }
+
+    /// Its bytes as the file or archive has them.
+    pub(super) fn raw(&self) -> io::Result<Stream> {
+        let Some(path) = &self.path else { return Err(io::ErrorKind::NotFound.into()) };
+        let section = |start, length| -> io::Result<SectionReader> {
+            Ok(SectionReader::new(Arc::new(Section::from(File::open(path)?, start)), length))
+        };
+        Ok(match &self.inside {
+            Inside::Whole => Box::new(section(0, None)?),
+            Inside::Range { start, length } => Box::new(section(*start, Some(*length))?),
+            Inside::Deflated(member) => {
+                let packed = BufReader::with_capacity(PACKED, section(member.start, Some(member.length))?);
+                Box::new(Members::bare(packed, member.checksum, member.size))
+            }
+            Inside::Unpacked(member) => Box::new(member.open()),
+        })
+    }
+
+    /// Its bytes as they are read.
+    pub(super) fn content(&self) -> io::Result<Stream> {
+        Ok(decompress::open(self.raw()?)?.0)
+    }
 }
+
+/// Packed bytes that are read at once; see [`decompress`].
+const PACKED: usize = 128 * 1024;
 
 impl Source {
     /// Whether it is the next file of the log that `before` is a file of, so that a line may begin there and
     /// end here.
     pub fn continues(&self, before: &Source) -> bool {
         let log = |source: &Source| {
-            let path = source.path.as_ref()?;
+            let path = match source.inside {
+                Inside::Whole => source.path.clone()?,
+                // Members of an archive are told apart by their names.
+                _ => PathBuf::from(&source.name),
+            };
             let family = RotationKey::of(&path.file_name()?.to_string_lossy()).family;
             Some((path.parent()?.to_owned(), family))
         };
@@ -52,170 +129,13 @@ pub struct Discovery {
     pub sources: Vec<Source>,
     /// What could not even be looked at: path and reason.
     pub unreadable: Vec<(String, String)>,
-    /// Files left out because another file has the same content: path and reason.
+    /// Files left out because they are no logs or another file has the same content: path and reason.
     pub skipped: Vec<(String, String)>,
 }
 
-/// Finds the inputs that `arguments` name; none of them means standard input.
-pub fn discover(arguments: &[PathBuf]) -> Discovery {
-    let mut found = Discovery::default();
-    let mut walk = Walk::default();
-    for argument in arguments {
-        if argument.as_os_str() == "-" {
-            walk.entries.push(Entry { path: None, directory: walk.entries.len(), key: RotationKey::of("-") });
-        } else {
-            walk.argument(argument, &mut found);
-        }
-    }
-    if arguments.is_empty() {
-        walk.entries.push(Entry { path: None, directory: 0, key: RotationKey::of("-") });
-    }
-    walk.drop_twins(&mut found);
-    walk.order();
-    found.sources = walk.entries.into_iter().map(Entry::into_source).collect();
-    found
-}
-
-#[derive(Debug)]
-struct Entry {
-    path: Option<PathBuf>,
-    /// Index of the directory, in order of first appearance.
-    directory: usize,
-    key: RotationKey,
-}
-
-impl Entry {
-    fn into_source(self) -> Source {
-        let Some(path) = self.path else {
-            return Source { name: "-".to_owned(), path: None, live: true, host: None };
-        };
-        let name = path.to_string_lossy().into_owned();
-        let plain = path.file_name().is_none_or(|file| {
-            let file = file.to_string_lossy();
-            without_compression(&file).len() == file.len()
-        });
-        Source { live: self.key.is_live() && plain, host: host_of(&path), name, path: Some(path) }
-    }
-}
-
-#[derive(Default)]
-struct Walk {
-    entries: Vec<Entry>,
-    directories: Vec<PathBuf>,
-    seen: HashSet<PathBuf>,
-}
-
-impl Walk {
-    fn argument(&mut self, path: &Path, found: &mut Discovery) {
-        match fs::metadata(path) {
-            Ok(data) if data.is_dir() => self.directory(path, found),
-            Ok(_) => self.file(path, found),
-            Err(error) => found.unreadable.push((path.to_string_lossy().into_owned(), plain_reason(&error))),
-        }
-    }
-
-    fn directory(&mut self, path: &Path, found: &mut Discovery) {
-        // A link that leads back up would be walked for ever.
-        if let Ok(real) = path.canonicalize()
-            && !self.seen.insert(real)
-        {
-            return;
-        }
-        let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-        match entries {
-            Ok(entries) => {
-                let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-                paths.sort();
-                for path in paths.iter().filter(|path| !is_hidden(path)) {
-                    self.argument(path, found);
-                }
-            }
-            Err(error) => found.unreadable.push((path.to_string_lossy().into_owned(), plain_reason(&error))),
-        }
-    }
-
-    fn file(&mut self, path: &Path, found: &mut Discovery) {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if real.is_file() && !self.seen.insert(real) {
-            found.skipped.push((path.to_string_lossy().into_owned(), "named twice".to_owned()));
-            return;
-        }
-        let parent = path.parent().unwrap_or(Path::new("")).to_owned();
-        let known = self.directories.iter().position(|directory| *directory == parent);
-        let directory = known.unwrap_or_else(|| {
-            self.directories.push(parent);
-            self.directories.len() - 1
-        });
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.entries.push(Entry { path: Some(path.to_owned()), directory, key: RotationKey::of(&name) });
-    }
-
-    /// Leaves out a compressed file whose uncompressed twin is there too and begins alike.
-    fn drop_twins(&mut self, found: &mut Discovery) {
-        let paths: HashSet<PathBuf> = self.entries.iter().filter_map(|entry| entry.path.clone()).collect();
-        self.entries.retain(|entry| {
-            let Some(path) = &entry.path else { return true };
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let plain = without_compression(&name);
-            let twin = path.with_file_name(plain);
-            if plain.len() == name.len() || !paths.contains(&twin) || !begin_alike(path, &twin) {
-                return true;
-            }
-            let reason = format!("the same as {}", twin.to_string_lossy());
-            found.skipped.push((path.to_string_lossy().into_owned(), reason));
-            false
-        });
-    }
-
-    /// Files of one log oldest first, at the place where the log first appeared.
-    fn order(&mut self) {
-        let mut families: Vec<(usize, String)> = Vec::new();
-        let mut rank = |entry: &Entry| {
-            let family = (entry.directory, entry.key.family.clone());
-            let known = families.iter().position(|other| *other == family);
-            known.unwrap_or_else(|| {
-                families.push(family);
-                families.len() - 1
-            })
-        };
-        let mut ranked: Vec<(usize, Entry)> =
-            std::mem::take(&mut self.entries).into_iter().map(|entry| (rank(&entry), entry)).collect();
-        ranked.sort_by(|(a, x), (b, y)| (a, &x.key, &x.path).cmp(&(b, &y.key, &y.path)));
-        self.entries = ranked.into_iter().map(|(_, entry)| entry).collect();
-    }
-}
-
-/// Whether a compressed file's content begins as its twin does: then it is a copy of it, perhaps an
-/// interrupted one. A log that was rotated in place has another beginning and must be read.
-fn begin_alike(compressed: &Path, plain: &Path) -> bool {
-    const PROBE: usize = 64 * 1024;
-    let head = |path: &Path| -> Option<Vec<u8>> {
-        let (reader, _) = decompress::open(fs::File::open(path).ok()?).ok()?;
-        let mut head = Vec::new();
-        // A cut-off stream still gives what was decoded before the error.
-        let _ = reader.take(PROBE as u64).read_to_end(&mut head);
-        Some(head)
-    };
-    let (Some(mine), Some(theirs)) = (head(compressed), head(plain)) else { return false };
-    let length = mine.len().min(theirs.len());
-    mine[..length] == theirs[..length]
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
-}
-
-/// The node in a must-gather's file name: `<node>-audit.log.gz`, `<node>-audit-<stamp>.log.gz`.
-fn host_of(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_string_lossy();
-    let key = RotationKey::of(&name);
-    let host = key.family.strip_suffix("-audit.log")?;
-    (!host.is_empty()).then(|| host.to_owned())
-}
-
 /// An I/O error in words, without the number.
-pub(crate) fn plain_reason(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
+pub(crate) fn plain_reason(error: &io::Error) -> String {
+    use io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => "no such file or directory".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),

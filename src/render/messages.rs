@@ -28,6 +28,15 @@ pub fn output_failed(failure: &str) -> String {
     format!("auditq: standard output: {failure}\n")
 }
 
+/// Rows that are to be sorted do not fit in memory, and cannot be put aside either.
+pub fn spill_failed(failure: &str) -> String {
+    format!(
+        "auditq: rows to be sorted do not fit in memory, and the temporary file for them failed: {}\n  \
+         help: TMPDIR names the directory of temporary files; or ask for fewer rows with --limit or a filter\n",
+        text_for_terminal(failure)
+    )
+}
+
 /// What was left out on purpose.
 pub fn skipped(inputs: &Discovery) -> String {
     let line = |(path, reason): &(String, String)| {

@@ -13,6 +13,7 @@ use super::reel::{Batch, Reel};
 use super::skim::Skim;
 use super::sought::{ReadOn, Sought};
 use crate::input::feed::{self, Block, Opened, StreamFeed};
+use crate::input::section::Section;
 use crate::input::seek::Stretch;
 use crate::input::source::Source;
 
@@ -34,7 +35,7 @@ pub(super) struct Desk {
 
 enum State {
     New,
-    File { file: Arc<std::fs::File>, length: u64, next: u64, part: Part },
+    File { file: Arc<Section>, length: u64, next: u64, part: Part },
     Stream(Reel),
     Done,
 }
@@ -157,6 +158,11 @@ impl Desk {
     pub(super) fn take(&mut self, sources: &[Source], size: usize) -> Option<Task> {
         let end = sources.len().min(self.front + OPEN_SOURCES);
         for source in self.front..end {
+            // What is inside one compressed archive is unpacked one behind the other: a second decoder
+            // would do the work of the first once more. The first source is never kept waiting.
+            if source > self.front && matches!(self.states[source], State::New) && sources[source].is_busy() {
+                continue;
+            }
             let full = self.is_full(source);
             if let Some(task) = self.take_from(sources, source, size, full) {
                 return Some(task);
@@ -286,7 +292,7 @@ pub(super) enum Behind {
 }
 
 /// A block of a plain file that is read from `from` on; none behind its end.
-fn block_of(file: &Arc<std::fs::File>, length: u64, from: u64, index: u64, size: u64) -> Option<Block> {
+fn block_of(file: &Arc<Section>, length: u64, from: u64, index: u64, size: u64) -> Option<Block> {
     let size = size.max(1);
     let start = from + index * size;
     let end = (start + size).min(length);

@@ -1,7 +1,6 @@
 //! Absorbs what chunks gave, in input order.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +10,7 @@ use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
 use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::input::section::Section;
 use crate::input::seek::line_feeds;
 use crate::parse::pieces::{Joined, Pieces};
 use crate::parse::records::read_joined;
@@ -36,7 +36,7 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     repeats: u64,
     sought: Option<&'r Sought>,
     /// The file at hand, if its beginning was not read.
-    file: Option<Arc<File>>,
+    file: Option<Arc<Section>>,
     /// Requests in the answer that arrived before what is read.
     early: Vec<Early>,
     /// Bytes absorbed.
@@ -97,12 +97,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     pub(super) fn absorb(&mut self, finished: Finished<Q::Partial>) -> ControlFlow<()> {
         let source = self.due.source;
         let mut flow = ControlFlow::Continue(());
-        for section in finished.sections {
+        for passage in finished.passages {
             if flow.is_continue() {
-                flow = self.absorb_stretch(section.evidence, section.journal, section.partial, finished.owner);
+                flow = self.absorb_stretch(passage.evidence, passage.journal, passage.partial, finished.owner);
             }
             if flow.is_continue() {
-                flow = self.absorb_line(section.loose, section.offset);
+                flow = self.absorb_line(passage.loose, passage.offset);
             }
         }
         if flow.is_continue() {
@@ -165,13 +165,13 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     fn absorb_line(&mut self, line: Joined, offset: u64) -> ControlFlow<()> {
         let Some(line) = self.pieces.join(line) else { return ControlFlow::Continue(()) };
         let source = self.due.source;
-        let (arena, mut state, mut sections) = (Bump::new(), ChunkState::default(), Vec::new());
+        let (arena, mut state, mut passages) = (Bump::new(), ChunkState::default(), Vec::new());
         let mut partial = self.question.empty();
         let mut observer = Observer {
             question: self.question,
             partial: if Q::IN_ORDER { &mut partial } else { &mut self.late },
             state: &mut state,
-            sections: &mut sections,
+            passages: &mut passages,
             source: &self.infos[source],
             index: source as u32,
             region: &line.text,

@@ -57,7 +57,7 @@ impl ChunkState {
 }
 
 /// A stretch of a chunk, and behind it the end of a line of which the beginning may stand before the chunk.
-pub(super) struct Section<P> {
+pub(super) struct Passage<P> {
     pub(super) evidence: Evidence,
     pub(super) journal: Journal,
     pub(super) partial: Option<P>,
@@ -71,7 +71,7 @@ pub(super) struct Observer<'o, 'a, Q: Question> {
     pub(super) question: &'o Q,
     pub(super) partial: &'o mut Q::Partial,
     pub(super) state: &'o mut ChunkState,
-    pub(super) sections: &'o mut Vec<Section<Q::Partial>>,
+    pub(super) passages: &'o mut Vec<Passage<Q::Partial>>,
     pub(super) source: &'o SourceInfo,
     pub(super) index: u32,
     pub(super) region: &'a [u8],
@@ -128,14 +128,14 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         (at, text.len())
     }
 
-    /// Ends a section before a loose end of a line.
+    /// Ends a passage before a loose end of a line.
     fn cut(&mut self, loose: Joined, offset: usize, lines: u64) {
         let evidence = self.state.close_evidence(lines);
         self.state.keep(self.region);
         let journal = self.state.journal.hand_on();
         let partial = Q::IN_ORDER.then(|| std::mem::replace(self.partial, self.question.empty()));
         let offset = self.offset + offset as u64;
-        self.sections.push(Section { evidence, journal, partial, loose, offset });
+        self.passages.push(Passage { evidence, journal, partial, loose, offset });
     }
 
     fn observe(&mut self, event: &Event<'a>, record: &[u8], position: Position, sum: Amendment) -> Slot {

@@ -69,8 +69,7 @@ pub(super) fn sought<Q: Question>(inputs: &Discovery, options: &Options, questio
     }
     let lead = if counts_requests::<Q>(options) { LEAD } else { 0 };
     let since = filter.since().map(|since| Timestamp(since.0.saturating_sub(lead)));
-    let length = |source: &Source| std::fs::metadata(source.path.as_ref()?).ok().map(|data| data.len());
-    let most = inputs.sources.iter().filter_map(length).sum::<u64>() / 4;
+    let most = inputs.sources.iter().filter_map(Source::size).sum::<u64>() / 4;
     Some(Sought { seek: Seek { step, since, until: filter.until() }, before: None, second: false, most })
 }
 

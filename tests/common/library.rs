@@ -10,6 +10,7 @@ use auditq::aggregate::Question;
 use auditq::aggregate::evidence::Evidence;
 use auditq::event::{Event, write_json};
 use auditq::input::feed::{Block, StreamFeed};
+use auditq::input::section::Section;
 use auditq::input::source::{Discovery, Source};
 use auditq::parse::legacy::{RequestHalf, ResponseHalf};
 use auditq::parse::records::{Bucket, Carry, Place, Reason, RegionEnd, Visitor, read_region};
@@ -155,8 +156,9 @@ pub(crate) fn streamed(bytes: &[u8], live: bool, step: usize, size: usize) -> Re
 
 /// Reads a plain file block by block.
 pub(crate) fn blocks(path: &Path, size: u64) -> Reading {
-    let file = Arc::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let length = file.metadata().expect("an open file has metadata").len();
+    let file = Arc::new(Section::whole(file));
     let (mut reading, mut buffer) = (Reading::default(), Vec::new());
     for start in (0..length).step_by(size as usize) {
         let block = Block { file: Arc::clone(&file), start, end: (start + size).min(length), length };
@@ -174,7 +176,7 @@ pub(crate) fn blocks(path: &Path, size: u64) -> Reading {
 
 /// One source of that name, read from a path.
 pub(crate) fn source(name: &str, path: PathBuf, live: bool) -> Source {
-    Source { name: name.to_owned(), path: Some(path), live, host: None }
+    Source::file(name, path, live)
 }
 
 /// These sources in this order.

@@ -95,6 +95,57 @@ fn what_google_says_of_a_request() {
     assert!(!unknown.contains("\"code\""), "{unknown}");
 }
 
+#[test]
+fn entries_in_bigquery() {
+    let (_, found) = converted(
+        r#"{"protopayload_auditlog":{"serviceName":"k8s.io","methodName":"io.k8s.core.v1.pods.get","requestJson":"{\"@type\":\"t\",\"a\":1.0}","resourceName":"core/v1/namespaces/n/pods/p"},"labels":{"authorization_k8s_io_decision":"allow"},"operation":{"id":"i","first":"true","last":"true"},"timestamp":"2024-05-01 00:00:00.125 UTC"}"#,
+    );
+    let expected = concat!(
+        r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"i","stage":"ResponseComplete","#,
+        r#""requestURI":"/api/v1/namespaces/n/pods/p","verb":"get","#,
+        r#""objectRef":{"resource":"pods","namespace":"n","name":"p","apiVersion":"v1"},"#,
+        r#""responseStatus":{"metadata":{},"code":200},"requestObject":{"a":1.0},"#,
+        r#""stageTimestamp":"2024-05-01T00:00:00.125000Z","annotations":{"authorization.k8s.io/decision":"allow"}}"#
+    );
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn the_stage_is_that_of_the_operation() {
+    for (operation, stage) in [
+        (r#"{"id":"i","first":true,"last":true}"#, Some("ResponseComplete")),
+        (r#"{"id":"i","last":true}"#, Some("ResponseComplete")),
+        (r#"{"id":"i","first":true}"#, Some("ResponseStarted")),
+        (r#"{"id":"i"}"#, None),
+        ("{}", Some("ResponseComplete")),
+        ("null", Some("ResponseComplete")),
+    ] {
+        let entry = format!(r#"{{"operation":{operation},"protoPayload":{{"serviceName":"k8s.io"}}}}"#);
+        let event: serde_json::Value = serde_json::from_str(&converted(&entry).1.concat()).expect("sound");
+        assert_eq!(event["stage"].as_str(), stage, "{operation}");
+    }
+}
+
+#[test]
+fn texts_are_handed_on_with_their_origin() {
+    let answers = [
+        r#"{"tables":[{"columns":[{"name":"Category"},{"name":"log_s"},{"name":"pod_s"},{"name":"_ResourceId"}],"rows":[["kube-audit","{}\n","p","/c"],["guard","x","p","/c"]]}]}"#,
+        r#"{"results":[[{"field":"@message","value":"{}"},{"field":"@logStream","value":"p"},{"field":"@log","value":"1:/aws/eks//c/cluster"}]]}"#,
+        r#"{"results":[[{"field":"@message","value":"{}"},{"field":"@logStream","value":"p"},{"field":"@log","value":"1:/aws/eks/c/cluster"}]]}"#,
+        r#"{"LogJson":"{}","Source":"p"}"#,
+    ];
+    let expected = [vec!["p", "/c"], vec!["p"], vec!["p", "c"], vec!["p"]];
+    for (answer, expected) in answers.into_iter().zip(expected) {
+        let (arena, mut found) = (Bump::new(), Vec::new());
+        let known = convert(RawJson(answer.as_bytes()), &arena, &mut |text, origin| {
+            assert_eq!(text, b"{}");
+            found.extend(origin.names().map(|name| name.to_str_lossy().into_owned()));
+        });
+        assert!(known);
+        assert_eq!(found, expected, "{answer}");
+    }
+}
+
 /// Values of every type, and text that looks like more than it is.
 const ODD: [&str; 14] = [
     "null",
