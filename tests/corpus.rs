@@ -229,7 +229,7 @@ const GKE: [Sample; 13] = [
         1,
         ["fc7b6727-7e61-4fc8-9a10-1287b3180d47", "create", "mark.stemm@sysdig.com"],
     ),
-    // Of 57 entries 41 are of service k8s.io; the others are of other services, or do not say of which.
+    // Of 57 entries 16 are of other services, or do not say of which.
     ("envelopes/gke/panther-logentries.jsonl", 41, [NONE, "create", "john.doe@company.com"]),
     (
         "envelopes/gke/khi-logentries.jsonl",

@@ -296,6 +296,11 @@ fn must_gather() {
 }
 
 #[test]
+fn all_of_them_in_one_file() {
+    family_reads_the_same("mixed");
+}
+
+#[test]
 fn messages_the_journal_left_out_are_told() {
     let wrapped = wrap::journal::without_all(&server::events(100));
     let log = &wrapped.files[0].1;

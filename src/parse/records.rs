@@ -188,6 +188,8 @@ struct Reader<'a, 'r, V> {
     canonical: Canonical,
     /// Where the next word of the sieve stands, as far as was looked.
     word: usize,
+    /// No line feed stands at this offset or behind it.
+    feedless: usize,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
     physical: Option<Line>,
     /// Reads lines of the text formats.
@@ -236,6 +238,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
             canonical: Canonical::default(),
             word: 0,
             physical: None,
+            feedless: usize::MAX,
             legacy: legacy::Reader::default(),
         }
     }
@@ -335,7 +338,11 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
             return Some(Line { start, ..line });
         }
         let rest = &self.region[start..];
-        let line = match memchr(b'\n', rest) {
+        let feed = if start >= self.feedless { None } else { memchr(b'\n', rest) };
+        if feed.is_none() {
+            self.feedless = self.feedless.min(start);
+        }
+        let line = match feed {
             Some(length) => Line { start, end: start + length, next: start + length + 1 },
             None if self.end == RegionEnd::More => return None,
             None => Line { start, end: self.region.len(), next: self.region.len() },

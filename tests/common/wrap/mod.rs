@@ -14,6 +14,7 @@ pub(crate) mod collectors;
 pub(crate) mod gather;
 pub(crate) mod journal;
 pub(crate) mod json;
+pub(crate) mod mixed;
 pub(crate) mod plain;
 pub(crate) mod prefix;
 pub(crate) mod runtime;
@@ -110,6 +111,7 @@ pub(crate) fn envelopes() -> Vec<Envelope> {
         collectors::ENVELOPES,
         plain::ENVELOPES,
         gather::ENVELOPES,
+        mixed::ENVELOPES,
     ]
     .concat()
 }
