@@ -414,7 +414,8 @@ impl StreamFeed {
         }
         // What stands behind a text record on its line tells where the record ends.
         let line = memchr::memrchr(b'\n', &buffer[..cut]).map_or(0, |feed| feed + 1);
-        let begins_there = line == 0 || is_definite_start(&buffer[line..]);
+        let is_value = buffer[line..].iter().find(|byte| !b" \t\r\n[],".contains(byte)) == Some(&b'{');
+        let begins_there = !is_value && (line == 0 || is_definite_start(&buffer[line..]));
         if line < cut && begins_there && memchr::memmem::find(&buffer[line..cut], b"AUDIT:").is_some() {
             cut = line;
         }
