@@ -32,7 +32,7 @@ pub(super) struct ReceiveArgs {
     /// Directory to write audit.log and rotated files to; it is made if need be
     #[arg(long, value_name = "DIR", required_unless_present = "print_kubeconfig")]
     out: Option<PathBuf>,
-    /// Longest body, in MiB; up to twice as much memory is used for bodies
+    /// Longest body, in MiB; up to three times as much memory is used for bodies
     #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_body: u16,
     /// Answer before the events are on the disk: a crash of the machine can then lose some
@@ -59,7 +59,7 @@ pub(super) struct ReceiveArgs {
     /// Only take clients with a certificate of this authority (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Authentication")]
     client_ca: Option<PathBuf>,
-    /// Only take requests that carry the bearer token in this file
+    /// Only take requests that carry the bearer token in this file; with TLS only
     #[arg(long, value_name = "FILE", help_heading = "Authentication")]
     token_file: Option<PathBuf>,
     /// Print the kubeconfig for --audit-webhook-config-file that fits the other flags, and exit
@@ -75,6 +75,12 @@ pub(super) struct ReceiveArgs {
 
 /// Checks the flags.
 pub(super) fn receive(args: ReceiveArgs) -> Result<Command, String> {
+    if args.token_file.is_some() && args.tls_cert.is_none() {
+        // client-go leaves all credentials of a kubeconfig out, silently, unless its URL begins with `https`.
+        return Err("--token-file: an API server sends its token over TLS only\n  \
+                    help: give --tls-cert and --tls-key as well"
+            .to_owned());
+    }
     let guarded = args.tls_cert.is_some() && (args.client_ca.is_some() || args.token_file.is_some());
     if !guarded && !args.listen.ip().is_loopback() {
         return Err(format!(
@@ -120,9 +126,10 @@ fn target(args: &ReceiveArgs) -> Result<Target, String> {
             ));
         }
         None if args.listen.ip().is_unspecified() || args.listen.port() == 0 => {
+            let hint = if args.tls_cert.is_some() { ", with a name that is in the certificate" } else { "" };
             return Err(format!(
                 "--listen {}: says nothing about where the API server finds the receiver\n  \
-                 help: give --server {scheme}://NAME:PORT/, with a name that is in the certificate",
+                 help: give --server {scheme}://NAME:PORT/{hint}",
                 args.listen
             ));
         }

@@ -74,16 +74,16 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Room for bodies: a body and the lines made of it are there at the same time, so a body of
-    /// the greatest length takes all of it.
+    /// Room for bodies: a body of the greatest length takes all of it.
     pub(super) fn room(max_body: usize) -> Arc<Semaphore> {
         Arc::new(Semaphore::new(charge(max_body) as usize))
     }
 }
 
-/// What a body of this length takes, in KiB.
+/// What a body of this length takes, in KiB: the lines made of it, half as long again at most, and
+/// what they are known by are there together with it.
 fn charge(length: usize) -> u32 {
-    u32::try_from(length.div_ceil(512)).unwrap_or(u32::MAX)
+    u32::try_from(length.div_ceil(1024).saturating_mul(3)).unwrap_or(u32::MAX)
 }
 
 /// Serves until told to stop, then lets what is under way end. Gives the connections that

@@ -53,6 +53,8 @@ pub(super) enum Refusal {
     Trailing(usize),
     /// The item with this number (counted from 1) is no object.
     Item(usize),
+    /// The items are so many and so small that they cannot be events.
+    Crumbs,
 }
 
 impl std::fmt::Display for Refusal {
@@ -63,6 +65,7 @@ impl std::fmt::Display for Refusal {
             Refusal::NoList => f.write_str("not an EventList of audit.k8s.io"),
             Refusal::Trailing(at) => write!(f, "something stands behind the list, at byte {at}"),
             Refusal::Item(number) => write!(f, "item {number} of the list is no object"),
+            Refusal::Crumbs => f.write_str("the items are too small to be events"),
         }
     }
 }
@@ -102,14 +105,26 @@ pub(super) fn lines(body: &[u8]) -> Result<Lines, Refusal> {
     let mut head = br#"{"kind":"Event","apiVersion":""#.to_vec();
     head.extend_from_slice(version);
     head.push(b'"');
-    let mut lines = Lines { text: Vec::with_capacity(body.len() + body.len() / 8), ..Lines::default() };
+    let most = longest(body.len());
+    let mut lines = Lines { text: Vec::with_capacity(most), ..Lines::default() };
     for (item, number) in items.elements().zip(1..) {
         if !item.0.starts_with(b"{") {
             return Err(Refusal::Item(number));
         }
         lines.push_with(|out| write(item, &head, out));
+        if lines.text.len() > most {
+            return Err(Refusal::Crumbs);
+        }
     }
     Ok(lines)
+}
+
+/// How long the lines of a body of this length may be.
+///
+/// What each item gains makes a body of empty items many times longer. No event is smaller than twice
+/// what it gains, so the lines of real events stay below this; only small bodies may do as they like.
+const fn longest(body: usize) -> usize {
+    body + body / 2 + (1 << 12)
 }
 
 /// The list's version as it stands in the body; a version we do not know is kept like any other.
@@ -207,13 +222,24 @@ mod tests {
         assert_eq!(refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[1]}"#), Refusal::Item(1));
         assert_eq!(
             refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{]}"#),
-            Refusal::Malformed(65)
+            Refusal::Malformed(62)
         );
         assert_eq!(refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{"#), Refusal::CutOff);
         assert_eq!(
             refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[]}{}"#),
             Refusal::Trailing(63)
         );
+    }
+
+    #[test]
+    fn crumbs_do_not_become_a_mountain() {
+        let body = |item: &str, count: usize| {
+            let items = vec![item; count].join(",");
+            format!(r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{items}]}}"#)
+        };
+        assert_eq!(refused(&body("{}", 1000)), Refusal::Crumbs);
+        let event = format!(r#"{{"level":"Metadata","auditID":"{}"}}"#, "a".repeat(70));
+        assert_eq!(lines(body(&event, 1000).as_bytes()).expect("a list").ends.len(), 1000);
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn what_a_killed_receiver_had_written_of_a_batch_is_made_whole() {
     let directory = scratch("receive-part");
     let batch: Vec<String> = (0..10).map(event).collect();
     // Four events and a half, as after SIGKILL in the middle of a write.
-    let half = format!("{}\n{}", batch[..4].join("\n"), &batch[4][..40]);
+    let half = format!("{}\n{}", batch[..4].join("\n"), batch[4].split_at(40).0);
     std::fs::write(directory.join("audit.log"), half).expect("a file");
     let server = Server::start(&directory, &[]);
     assert_eq!(server.before.len(), 1);

@@ -137,9 +137,6 @@ fn what_cannot_work_is_told_at_the_start() {
     let (code, said) = refused(Path::new(&file), &[]);
     assert_eq!(code, Some(2));
     assert!(said.starts_with("auditq: --out "), "{said}");
-    let (code, said) = refused(&directory, &["--token-file", &file]);
-    assert_eq!(code, Some(2));
-    assert!(said.contains("not empty"), "{said}");
     let (code, said) = refused(&directory, &["--tls-cert", &file, "--tls-key", &file]);
     assert_eq!(code, Some(2));
     assert!(said.contains("no certificate in it"), "{said}");

@@ -10,18 +10,22 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::common::{auditq, put, scratch};
-use crate::webhook::{Client, Server, event, list, log};
+use crate::webhook::{Client, Server, arguments, event, list, log};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[test]
 fn without_the_token_nothing_is_taken() {
     let directory = scratch("receive-token");
+    let own = Authority::new();
+    let (certificate, key) = own.sign(ExtendedKeyUsagePurpose::ServerAuth);
+    let certificate = put(&directory, "tls.crt", certificate.as_bytes());
+    let key = put(&directory, "tls.key", key.as_bytes());
     let token = put(&directory, "token", b"  s3cret\n");
     let out = directory.join("out");
-    let server = Server::start(&out, &["--token-file", &token]);
+    let server = Server::start(&out, &["--tls-cert", &certificate, "--tls-key", &key, "--token-file", &token]);
     let post = |headers: &str| {
-        let mut client = Client::connect(server.address).expect("a connection");
+        let mut client = connect(&server, &own, None);
         client.post_with(&list(&[event(1)]), headers).expect("an answer").0
     };
     assert_eq!(post(JSON), 401);
@@ -32,6 +36,11 @@ fn without_the_token_nothing_is_taken() {
     assert_eq!(log(&out), [event(1)]);
     let said = server.stop();
     assert!(said[0].ends_with("was refused: no token, or a wrong one"), "{said:?}");
+    let empty = put(&directory, "empty", b" \n");
+    let flags = ["--tls-cert", &certificate, "--tls-key", &key, "--token-file", &empty];
+    let output = auditq(&arguments(&out, &flags), b"");
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.ends_with("and not empty\n"), "{}", output.stderr);
 }
 
 #[test]
@@ -39,7 +48,7 @@ fn elsewhere_than_on_loopback_it_wants_to_know_who_sends() {
     let out = scratch("receive-elsewhere").join("out");
     let out = out.to_str().expect("UTF-8");
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        for flags in [&[][..], &["--token-file", "t"], &["--tls-cert", "c", "--tls-key", "k"]] {
+        for flags in [&[][..], &["--tls-cert", "c", "--tls-key", "k"]] {
             let output = auditq(&[&["receive", "--listen", address, "--out", out], flags].concat(), b"");
             assert_eq!(output.code, Some(2), "{address} {flags:?}");
             assert!(output.stderr.contains("not a loopback address"), "{}", output.stderr);

@@ -42,16 +42,18 @@ impl Server {
                 }
             }
         });
-        let mut before = Vec::new();
-        loop {
-            let line = said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never listened: {before:?}"));
-            if let Some(rest) = line.strip_prefix("auditq: listening on ") {
-                let url = rest.split(',').next().expect("an address");
-                let address = url.rsplit("//").next().expect("an address").parse().expect("an address");
-                return Server { child, address, said, before };
+        let mut server = Server { child, address: ([0; 4], 0).into(), said, before: Vec::new() };
+        while server.address.port() == 0 {
+            let line = server.said.recv_timeout(PATIENCE).expect("it says that it listens");
+            match line.strip_prefix("auditq: listening on ") {
+                Some(rest) => {
+                    let url = rest.split(',').next().expect("an address");
+                    server.address = url.rsplit("//").next().expect("an address").parse().expect("an address");
+                }
+                None => server.before.push(line),
             }
-            before.push(line);
         }
+        server
     }
 
     /// Sends SIGTERM.
