@@ -29,7 +29,7 @@ fn the_output_is_the_servers_own_log() {
 }
 
 #[test]
-fn single_events_on_many_connections_share_syncs() {
+fn single_events_on_many_connections_are_each_there_once() {
     let directory = scratch("receive-blocking");
     let server = Server::start(&directory, &[]);
     let address = server.address;
