@@ -21,6 +21,7 @@ pub mod query;
 pub mod aggregate;
 pub mod render;
 pub mod scan;
+pub mod receive;
 pub mod cli;
 pub mod exit;
 mod hash;

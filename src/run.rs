@@ -15,6 +15,7 @@ use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
 use crate::input::source::{Discovery, Source, discover, plain_reason};
 use crate::query::Filter;
+use crate::receive::{kubeconfig, receive};
 use crate::render::color::headline;
 use crate::render::human::counted;
 use crate::render::sink::Sink;
@@ -37,6 +38,8 @@ pub fn run(config: Config) -> Exit {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
         Command::Inspect(format) => ready().inspect(format),
+        Command::Receive(config) => receive(&config),
+        Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),
     }
 }

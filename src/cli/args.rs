@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
+
 /// Fast, truthful analysis of Kubernetes audit logs.
 ///
 /// Reads audit logs as people have them: JSON events of any version, lists, the legacy text
@@ -30,6 +32,9 @@ pub(super) enum Sub {
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Receive audit events from an API server (audit webhook) and write them to files
+    #[command(after_help = RECEIVE_EXAMPLES)]
+    Receive(ReceiveArgs),
     /// Print a completion script for a shell
     Completion {
         /// The shell

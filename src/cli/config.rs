@@ -9,11 +9,14 @@ use clap::{ColorChoice, Parser};
 use clap_complete::Shell;
 
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::receive::receive;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
 use crate::query::{Filter, FilterSpec, check, parse_duration};
+use crate::receive::ReceiveConfig;
+use crate::receive::kubeconfig::Target;
 use crate::render::{Path, RowFormat, TimeZoneChoice};
 use crate::scan::{CHUNK, Options, SIFT, Unit};
 
@@ -54,6 +57,10 @@ pub enum Command {
     Summary(SummaryConfig),
     /// The evidence.
     Inspect(SummaryFormat),
+    /// Events from an API server.
+    Receive(Box<ReceiveConfig>),
+    /// What the API server must be told to send them.
+    Kubeconfig(Target),
     /// A completion script.
     Completion(Shell),
 }
@@ -144,6 +151,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
         Sub::Inspect(args) => inspect(args),
+        Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };
     config.map_err(|message| (format!("auditq: {message}\n"), false))

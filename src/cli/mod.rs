@@ -4,6 +4,7 @@
 
 mod args;
 mod config;
+mod receive;
 
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, resolve};

@@ -16,6 +16,7 @@ mod lines;
 pub mod messages;
 mod path;
 pub mod progress;
+pub mod receive;
 pub mod sanitize;
 pub mod sink;
 pub mod summary;
