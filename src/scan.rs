@@ -30,11 +30,12 @@ use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::section::Section;
 use crate::input::seek::Stretch;
 use crate::input::source::{Discovery, Source};
+use crate::parse::pieces::Joined;
 use crate::parse::records::{Carry, RegionEnd, read_region};
 use crate::parse::sieve::Sieve;
 use desk::{Behind, Desk, Task};
 use merger::{Mailbox, Merger};
-use observer::{ChunkState, Observer, Texts};
+use observer::{ChunkState, Observer, Passage, Texts};
 use reel::Batch;
 use skim::{Piece, Skim};
 use sought::{Early, Sought};
@@ -115,8 +116,13 @@ fn scan_part<Q: Question>(
     emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     sought: Option<&Sought>,
 ) -> (Outcome<Q::Partial>, Vec<Early>) {
-    let infos: Vec<SourceInfo> =
-        inputs.sources.iter().map(|s| SourceInfo { name: s.name.clone(), origin: s.origin.clone() }).collect();
+    let before = std::iter::once(None).chain(inputs.sources.iter().map(Some));
+    let info = |(source, before): (&Source, Option<&Source>)| SourceInfo {
+        name: source.name.clone(),
+        origin: source.origin.clone(),
+        continues: before.is_some_and(|before| source.continues(before)),
+    };
+    let infos: Vec<SourceInfo> = inputs.sources.iter().zip(before).map(info).collect();
     let mail: Vec<Mailbox> = (0..options.threads.max(1)).map(|_| Mailbox::default()).collect();
     let run = Run {
         mail: &mail,
@@ -182,9 +188,14 @@ struct Ticket {
 
 /// What a chunk gave.
 struct Finished<P> {
+    /// Stretches that end with a line of which the beginning may stand before the chunk.
+    passages: Vec<Passage<P>>,
+    /// Of what is behind them, like the next two.
     evidence: Evidence,
     journal: Journal,
     partial: Option<P>,
+    /// Lines of which the end stands behind the chunk.
+    open: Vec<Joined>,
     owner: Owner,
     last: bool,
     packing: Packing,
@@ -223,6 +234,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut bench = Bench {
             buffer: Vec::new(),
             arena: Bump::new(),
+            passages: Vec::new(),
             partial: self.question.empty(),
             state: ChunkState::default(),
             owner,
@@ -371,6 +383,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             question: self.question,
             partial: &mut bench.partial,
             state: &mut bench.state,
+            passages: &mut bench.passages,
             source: &self.infos[ticket.source],
             index: ticket.source as u32,
             region: region.bytes,
@@ -382,19 +395,22 @@ impl<Q: Question> Run<'_, '_, Q> {
             texts: Texts::default(),
         };
         let used = read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
-        bench.state.journal.keep(region.bytes);
+        bench.state.keep(region.bytes);
         used
     }
 
     /// Takes what the chunk gave off the bench.
     fn close(&self, bench: &mut Bench<Q::Partial>, carry: Carry) -> Finished<Q::Partial> {
-        let mut evidence = std::mem::take(&mut bench.state.evidence);
-        evidence.lines = carry.lines;
+        let evidence = bench.state.close_evidence(carry.lines);
+        let (passages, open) = (std::mem::take(&mut bench.passages), bench.state.end());
         let early = std::mem::take(&mut bench.state.early);
         let journal = bench.state.journal.hand_on();
         let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut bench.partial, self.question.empty()));
         let weight = journal.weight() + partial.as_ref().map_or(0, |partial| self.question.weight(partial));
-        Finished { evidence, journal, partial, weight, early, ..Finished::nothing(bench.owner) }
+        let held: usize =
+            open.iter().chain(passages.iter().map(|passage| &passage.loose)).map(|line| line.text.len()).sum();
+        let weight = weight + held;
+        Finished { passages, evidence, journal, partial, open, weight, early, ..Finished::nothing(bench.owner) }
     }
 
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
@@ -453,15 +469,18 @@ struct Bench<P> {
     arena: Bump,
     partial: P,
     state: ChunkState,
+    passages: Vec<Passage<P>>,
     owner: Owner,
 }
 
 impl<P> Finished<P> {
     fn nothing(owner: Owner) -> Self {
         Finished {
+            passages: Vec::new(),
             evidence: Evidence::default(),
             journal: Journal::default(),
             partial: None,
+            open: Vec::new(),
             owner,
             last: true,
             packing: Packing::Plain,

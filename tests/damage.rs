@@ -261,7 +261,7 @@ fn a_line_of_megabytes_is_an_event_like_any_other() {
     let bytes = [lines[0], &long, lines[2]].concat();
     let reading = whole(&bytes);
     assert_eq!((reading.found.len(), reading.damaged()), (3, 0));
-    assert_eq!(reading.found[1].bytes, long.len());
+    assert_eq!(reading.found[1].bytes + 1, long.len(), "all but the line feed");
     assert_eq!(streamed(&bytes, true, 65_536, 1000), reading);
     assert_eq!(streamed(&bytes, false, 65_536, 1 << 20), reading);
     let folder = scratch("damage-long");

@@ -30,8 +30,8 @@ fn events<'a>(logs: &'a [Vec<u8>], arena: &'a Bump) -> Vec<Event<'a>> {
         fn event(&mut self, event: &Event<'a>, _: &'a [u8], _: usize, _: usize) {
             self.0.push(*event);
         }
-        fn request_half(&mut self, _: auditq::parse::legacy::RequestHalf<'a>, _: &'a [u8], _: usize) {}
-        fn response_half(&mut self, _: auditq::parse::legacy::ResponseHalf<'a>, _: &'a [u8], _: usize) {}
+        fn request_half(&mut self, _: auditq::parse::legacy::RequestHalf<'a>, _: &'a [u8], _: usize, _: usize) {}
+        fn response_half(&mut self, _: auditq::parse::legacy::ResponseHalf<'a>, _: &'a [u8], _: usize, _: usize) {}
         fn record(&mut self, _: auditq::parse::records::Bucket, _: usize, _: bool) {}
         fn lost(&mut self, _: u64) {}
         fn damage(&mut self, _: auditq::parse::records::Reason, _: usize, _: auditq::parse::records::Place) {}
@@ -158,12 +158,12 @@ fn laws_hold_for_rows() {
     };
     let rows = Rows { filter: Filter::default(), write: Box::new(write), sort: Some(&key) };
     holds(&rows, &events, |partial| {
-        let mut all = Vec::new();
-        let taken: Result<(), ()> = partial.take_each(|position, key, text| {
-            all.push((position, key, text.to_vec()));
+        let mut rows = Vec::new();
+        let Ok(()) = partial.take_each(|position, key, text| -> Result<(), std::convert::Infallible> {
+            rows.push((position, key, text.to_vec()));
             Ok(())
         });
-        format!("{taken:?} {all:?}")
+        format!("{rows:?}")
     });
 }
 

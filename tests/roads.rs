@@ -193,7 +193,9 @@ fn the_command_prints_the_same_bytes_by_every_road() {
         &["query"],
         &["inspect", "-o", "json"],
     ];
-    for (index, (name, log)) in logs().into_iter().enumerate() {
+    // An archive on a pipe is one source, elsewhere as many as it has members (`tests/archives.rs`).
+    let is_archive = |(name, _): &(String, Vec<u8>)| name.starts_with("archive/");
+    for (index, (name, log)) in logs().into_iter().filter(|log| !is_archive(log)).enumerate() {
         // The content alone tells how it is packed. An unfinished last line is a fault only in what is not live.
         let plain = put(&folder, "a.log", &log);
         let (packed, packed_z) = (put(&folder, "b.gz", &gzip(&log)), put(&folder, "c.zst", &zstd(&log)));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Event, Format, Timestamp};
-use crate::parse::records::{Bucket, Place, Reason, UNFINISHED_LAST_LINE};
+use crate::parse::records::{Bucket, Place, Reason, UNFINISHED_LAST_LINE, is_meant_as_event};
 
 /// How many records and bytes went into one bucket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -115,6 +115,15 @@ impl Evidence {
         self.damage.entry(reason).or_insert(Damage { count: 0, first: place }).count += 1;
     }
 
+    /// Counts a line in pieces of which the last never came.
+    pub fn unfinished(&mut self, text: &[u8], bytes: usize) {
+        if !is_meant_as_event(text) {
+            return self.record(Bucket::Other, bytes, true);
+        }
+        self.record(Bucket::Damaged, bytes, true);
+        self.damaged(UNFINISHED_LAST_LINE.into(), Place { line: self.lines.saturating_sub(1), byte: 0 });
+    }
+
     /// The count of one bucket.
     pub const fn bucket(&self, bucket: Bucket) -> Count {
         self.buckets[bucket as usize]
@@ -140,6 +149,13 @@ impl Evidence {
         };
         self.lines += next.lines;
         self.add(next);
+    }
+
+    /// Places were told from so many lines before this stretch.
+    pub(crate) fn begin_behind(&mut self, lines: u64) {
+        for damage in self.damage.values_mut() {
+            damage.first.line = damage.first.line.saturating_sub(lines);
+        }
     }
 
     /// So many line feeds stand before what was read.

@@ -14,7 +14,7 @@ pub mod stats;
 pub mod summary;
 pub mod time_buckets;
 
-use crate::event::{Event, OwnedOrigin, Timestamp};
+use crate::event::{Event, Origin, OwnedOrigin, Text, Timestamp};
 use crate::query::Filter;
 
 /// Where a record begins: which source, and the offset of its first byte in the decompressed source.
@@ -33,6 +33,8 @@ pub struct SourceInfo {
     pub name: String,
     /// Whose log it is, as far as the path tells.
     pub origin: OwnedOrigin,
+    /// Whether it goes on where the source before it ends.
+    pub continues: bool,
 }
 
 /// One request (or one event, in the event view) as a question sees it.
@@ -49,6 +51,28 @@ pub struct Seen<'e, 'a> {
     pub bytes: u64,
     /// How many events that is.
     pub events: u64,
+}
+
+impl<'e> Seen<'e, '_> {
+    /// Where it came from: what its line says, else what the path does.
+    pub fn origin(&self) -> Origin<'e> {
+        let of_path = self.source.origin.get();
+        self.event.origin.map_or(of_path, |origin| origin.or(of_path))
+    }
+
+    /// The names of where it was read from, the most telling first; the file's path and its last part are
+    /// always among them.
+    pub fn source_names(&self) -> impl Iterator<Item = Text<'e>> + Clone {
+        let path = self.source.name.as_str();
+        let file = path.rsplit(['/', ':']).next().unwrap_or(path);
+        self.origin().names().chain([Text::from(path), Text::from(file)])
+    }
+
+    /// Whether it matches a filter.
+    #[inline]
+    pub fn matches(&self, filter: &Filter) -> bool {
+        filter.matches(self.event) && (filter.is_any_source() || filter.matches_source(self.source_names()))
+    }
 }
 
 /// A question's handle on a request it has observed.

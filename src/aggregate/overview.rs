@@ -107,7 +107,7 @@ impl Question for Overview {
     }
 
     fn observe(&self, partial: &mut OverviewPartial, seen: &Seen<'_, '_>) -> Slot {
-        if !self.filter.matches(seen.event) {
+        if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
         partial.total.observe(seen, seen.event.latency_us());

@@ -15,7 +15,7 @@ mod journal;
 
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{Amendment, Position, Repeat, Slot};
 use crate::event::{Event, Stage, Text};
@@ -133,6 +133,13 @@ pub struct Requests {
 const RESPONSES_KEPT: usize = 1 << 19;
 
 impl Requests {
+    /// Joins the requests of several logs, which may be captures of the same one: what was seen is remembered
+    /// for longer.
+    pub fn of_several_logs() -> Self {
+        let settled = Window { far: Some(Far::default()), ..Window::default() };
+        Requests { settled, ..Requests::default() }
+    }
+
     /// Takes over what the next chunk saw.
     pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
         for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
@@ -147,12 +154,17 @@ impl Requests {
                 Entry::Pair { slot, own, halves: index } => {
                     let own = journal.measures[own as usize];
                     let Some((request, response)) = journal.halves.get(index as usize) else { continue };
+                    if self.settled.is_far(identity) {
+                        listener.repeat(owner, slot, own);
+                        listener.repeated_stages(1);
+                        continue;
+                    }
                     if self.settle_new(identity, Settled { owner, slot, stages: request.stages }) {
                         continue;
                     }
                     listener.repeat(owner, slot, own);
                     let mut request = request.clone();
-                    request.keep(&journal.regions);
+                    request.keep(&journal.regions, &[]);
                     self.wait(identity, request, listener);
                     self.respond(identity, *response, listener);
                 }
@@ -208,6 +220,10 @@ impl Requests {
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             listener.amend(settled.owner, settled.slot, stage.sum());
+        }
+        if self.settled.is_far(identity) {
+            listener.repeated_stages(settled.stages.count());
+            return listener.repeat(settled.owner, settled.slot, own);
         }
         let Some(first) = self.settled.get_mut(identity) else {
             return self.settled.insert(identity, settled);
@@ -344,6 +360,31 @@ struct Settled {
 struct Window {
     young: HashMap<u64, Settled, hash::AsIs>,
     old: HashMap<u64, Settled, hash::AsIs>,
+    /// Those before, if they matter.
+    far: Option<Far>,
+}
+
+/// The identities of requests that were settled before those of late. Two captures of one log can repeat
+/// each other over any distance, and a repeat is told by its identity alone. Two generations again.
+#[derive(Default)]
+struct Far {
+    young: HashSet<u64, hash::AsIs>,
+    old: HashSet<u64, hash::AsIs>,
+}
+
+impl Far {
+    /// Nine bytes each, so that both generations take less than 40 MB.
+    const SIZE: usize = (1 << 21) / 8 * 7;
+
+    /// Takes over a generation of requests, all or none: hashes differ from run to run, so that no order
+    /// within it means anything.
+    fn extend(&mut self, generation: &HashMap<u64, Settled, hash::AsIs>) {
+        if self.young.len() + generation.len() > Self::SIZE {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.extend(generation.keys());
+    }
 }
 
 impl Window {
@@ -354,9 +395,18 @@ impl Window {
     fn insert(&mut self, identity: Identity, settled: Settled) {
         if self.young.len() >= Self::SIZE {
             std::mem::swap(&mut self.young, &mut self.old);
+            if let Some(far) = &mut self.far {
+                far.extend(&self.young);
+            }
             self.young.clear();
         }
         self.young.insert(identity.0, settled);
+    }
+
+    /// Whether a request was settled before those of late.
+    #[inline]
+    fn is_far(&self, identity: Identity) -> bool {
+        self.far.as_ref().is_some_and(|far| far.young.contains(&identity.0) || far.old.contains(&identity.0))
     }
 
     /// Remembers a request unless it is there already, and tells whether it was not.
@@ -377,5 +427,42 @@ impl Window {
 
     fn get_mut(&mut self, identity: Identity) -> Option<&mut Settled> {
         self.young.get_mut(&identity.0).or_else(|| self.old.get_mut(&identity.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_several_logs_are_remembered_for_longer() {
+        let settled = Settled { owner: Owner(0), slot: Slot::NONE, stages: Stages::of(3) };
+        let all = Window::SIZE as u64 * 3;
+        for several in [false, true] {
+            let mut window = Window { far: several.then(Far::default), ..Window::default() };
+            for identity in 0..all {
+                window.insert(Identity(identity), settled);
+            }
+            let known = |window: &mut Window, identity| {
+                window.get_mut(Identity(identity)).is_some() || window.is_far(Identity(identity))
+            };
+            assert!(known(&mut window, all - 1) && known(&mut window, all - Window::SIZE as u64));
+            assert_eq!(known(&mut window, 0), several);
+            assert!(!known(&mut window, all));
+        }
+    }
+
+    #[test]
+    fn what_is_far_is_bounded() {
+        let generation = |from: u64| -> HashMap<u64, Settled, hash::AsIs> {
+            let settled = Settled { owner: Owner(0), slot: Slot::NONE, stages: Stages::of(3) };
+            (from..from + Window::SIZE as u64).map(|identity| (identity, settled)).collect()
+        };
+        let mut far = Far::default();
+        for round in 0..20 {
+            far.extend(&generation(round * Window::SIZE as u64));
+            assert!(far.young.len() <= Far::SIZE && far.old.len() <= Far::SIZE);
+        }
+        assert!(!far.young.contains(&0) && !far.old.contains(&0));
     }
 }

@@ -94,7 +94,7 @@ impl Question for Rows<'_> {
     }
 
     fn observe(&self, partial: &mut RowsPartial, seen: &Seen<'_, '_>) -> Slot {
-        if !self.filter.matches(seen.event) {
+        if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
         let start = partial.text.len();

@@ -52,6 +52,15 @@ pub enum Key {
     Node,
     /// The host whose log it is: from the line's prefix or the file's name.
     Host,
+    /// Where it came from: the host, pod, stream or cluster its line names, else the host its path names,
+    /// else the file.
+    Source,
+    /// The pod that wrote the line.
+    Pod,
+    /// The log stream it came by.
+    Stream,
+    /// The cluster it came from.
+    Cluster,
     /// The file.
     File,
     /// How the event was written down.
@@ -67,7 +76,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// All keys by name; `time`, which `--every` adds, is none that can be asked for.
-const KEYS: [(&str, Key); 24] = [
+const KEYS: [(&str, Key); 28] = [
     ("user", Key::User),
     ("group", Key::Group),
     ("as", Key::As),
@@ -86,7 +95,11 @@ const KEYS: [(&str, Key); 24] = [
     ("uri", Key::Uri),
     ("path", Key::Path),
     ("node", Key::Node),
+    ("source", Key::Source),
     ("host", Key::Host),
+    ("pod", Key::Pod),
+    ("stream", Key::Stream),
+    ("cluster", Key::Cluster),
     ("file", Key::File),
     ("format", Key::Format),
     ("minute", Key::Time(MINUTE)),
@@ -102,7 +115,6 @@ impl Key {
             "agent" => "useragent",
             "ip" => "sourceip",
             "ns" => "namespace",
-            "source" => "file",
             "impersonateduser" => "as",
             "requesturi" => "uri",
             other => other,
@@ -154,7 +166,11 @@ impl Key {
             Key::Uri => event.request_uri,
             Key::Path => event.request_uri.map(path_of),
             Key::Node => node_of(seen),
-            Key::Host => event.origin.and_then(|origin| origin.host).or_else(|| seen.source.origin.get().host),
+            Key::Host => seen.origin().host,
+            Key::Source => seen.source_names().next(),
+            Key::Pod => seen.origin().pod,
+            Key::Stream => seen.origin().stream,
+            Key::Cluster => seen.origin().cluster,
             Key::File => Some(Text::from(seen.source.name.as_str())),
             Key::Format => Some(Text::from(event.format.name())),
             Key::Time(width) | Key::Every(width) => event.time().map(|time| written(scratch, time.floor(width).0)),
@@ -418,7 +434,7 @@ impl Question for Summary {
 
     #[inline]
     fn observe(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>) -> Slot {
-        if !self.filter.matches(seen.event) {
+        if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
         let latency = seen.event.latency_us();

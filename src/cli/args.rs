@@ -107,7 +107,8 @@ pub(super) struct SummaryArgs {
     #[command(flatten)]
     pub(super) common: CommonArgs,
     /// Group by these keys, most requests first (for rows in order of time use --every): user, group, as, verb, resource, subresource, apiGroup, namespace, name, code, decision,
-    /// stage, level, userAgent, sourceIP, uri, path, node, host, file, format, minute, hour, day
+    /// stage, level, userAgent, sourceIP, uri, path, node, source, host, pod, stream, cluster, file, format,
+    /// minute, hour, day
     #[arg(long, value_name = "KEYS", value_delimiter = ',', help_heading = "Output")]
     pub(super) by: Vec<String>,
     /// Over time: one row per period of this length (5m, 1h), for each group
@@ -238,6 +239,9 @@ pub(super) struct FilterArgs {
     /// User agent
     #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
     pub(super) user_agent: Vec<String>,
+    /// Where the log came from: a file, host, pod, stream or cluster, by its path or what its lines are wrapped in
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
+    pub(super) source: Vec<String>,
     /// Request URI, query included
     #[arg(long, value_name = "URI", allow_hyphen_values = true)]
     pub(super) uri: Vec<String>,

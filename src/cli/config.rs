@@ -283,6 +283,7 @@ fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
         decision: args.decision,
         source_ip: args.source_ip,
         user_agent: args.user_agent,
+        source: args.source,
         uri: args.uri,
         audit_id: args.audit_id,
         annotation: args.annotation,

@@ -16,7 +16,7 @@ pub use request_info::{Method, RequestInfo, Rules, request_info};
 pub use text::{Elements, Members, RawJson, Text, unescape_json};
 pub use time::Timestamp;
 pub(crate) use write::escape;
-pub use write::{compact, write_json, write_string};
+pub use write::{compact, compact_length, write_json, write_string};
 
 /// Where an event came from: how it was written down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, PartialOrd, Ord, Hash)]

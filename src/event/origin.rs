@@ -25,7 +25,7 @@ impl<'a> Origin<'a> {
         Origin { host: None, pod: None, container: None, stream: None, cluster: None, time: None };
 
     /// Its names, the most telling first: what `--source` compares and `--by source` shows the first of.
-    pub fn names(&self) -> impl Iterator<Item = Text<'a>> + use<'a> {
+    pub fn names(&self) -> impl Iterator<Item = Text<'a>> + Clone + use<'a> {
         [self.host, self.pod, self.stream, self.cluster, self.container].into_iter().flatten()
     }
 

@@ -38,6 +38,16 @@ pub fn compact(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The length of sound JSON without the white space between its tokens and at its ends.
+pub fn compact_length(raw: &[u8]) -> usize {
+    if memchr(b'\n', raw).is_none() {
+        return raw.trim_ascii().len();
+    }
+    let mut compacted = Vec::with_capacity(raw.len());
+    compact(raw, &mut compacted);
+    compacted.len()
+}
+
 /// Writes a text as a JSON string, quotes included, escaped as Go does: `<`, `>`, `&`, U+2028 and
 /// U+2029 as `\u`, and invalid UTF-8 as U+FFFD.
 pub fn write_string(text: Text<'_>, out: &mut Vec<u8>) {

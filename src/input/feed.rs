@@ -449,8 +449,8 @@ struct Nobody;
 
 impl<'a> Visitor<'a> for Nobody {
     fn event(&mut self, _: &Event<'a>, _: &'a [u8], _: usize, _: usize) {}
-    fn request_half(&mut self, _: RequestHalf<'a>, _: &'a [u8], _: usize) {}
-    fn response_half(&mut self, _: ResponseHalf<'a>, _: &'a [u8], _: usize) {}
+    fn request_half(&mut self, _: RequestHalf<'a>, _: &'a [u8], _: usize, _: usize) {}
+    fn response_half(&mut self, _: ResponseHalf<'a>, _: &'a [u8], _: usize, _: usize) {}
     fn record(&mut self, _: Bucket, _: usize, _: bool) {}
     fn lost(&mut self, _: u64) {}
     fn damage(&mut self, _: Reason, _: usize, _: Place) {}

@@ -18,6 +18,7 @@ use memchr::{memchr, memchr_iter};
 use super::section::Section;
 use crate::event::{Event, Timestamp};
 use crate::parse::legacy::{RequestHalf, ResponseHalf};
+use crate::parse::pieces::{Piece, Pieced};
 use crate::parse::records::{Bucket, Carry, Place, Reason, RegionEnd, Visitor, is_definite_start, read_region};
 
 /// The least distance of two probes unless told otherwise. Files of less than eight such steps
@@ -250,17 +251,26 @@ struct First {
 }
 
 impl<'a> Visitor<'a> for First {
-    fn event(&mut self, event: &Event<'a>, _: &'a [u8], _: usize, _: usize) {
+    fn event(&mut self, event: &Event<'a>, record: &'a [u8], _: usize, _: usize) {
+        // One that had to be unwrapped cannot be found by its bytes again, and may stand on several lines.
+        if !record.as_ptr_range().contains(&event.raw.as_ptr()) {
+            self.sight = Sight::Half;
+        }
         if let (Sight::Nothing, Some(time)) = (self.sight, event.time()) {
             self.sight = Sight::Event(Found { offset: self.offset, time: time.0 });
         }
     }
 
-    fn request_half(&mut self, _: RequestHalf<'a>, _: &'a [u8], _: usize) {
+    fn piece(&mut self, _: &Piece<'_>, _: usize, _: Place) -> Pieced {
+        self.sight = Sight::Half;
+        Pieced::Whole
+    }
+
+    fn request_half(&mut self, _: RequestHalf<'a>, _: &'a [u8], _: usize, _: usize) {
         self.sight = Sight::Half;
     }
 
-    fn response_half(&mut self, _: ResponseHalf<'a>, _: &'a [u8], _: usize) {
+    fn response_half(&mut self, _: ResponseHalf<'a>, _: &'a [u8], _: usize, _: usize) {
         self.sight = Sight::Half;
     }
 

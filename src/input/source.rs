@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::decompress::{self, Stream};
 use super::gzip::Members;
+use super::rotation::RotationKey;
 use super::section::{Section, SectionReader};
 use super::shelf::Unpacked;
 use super::zip::Deflated;
@@ -103,6 +104,23 @@ impl Source {
 
 /// Packed bytes that are read at once; see [`decompress`].
 const PACKED: usize = 128 * 1024;
+
+impl Source {
+    /// Whether it is the next file of the log that `before` is a file of, so that a line may begin there and
+    /// end here.
+    pub fn continues(&self, before: &Source) -> bool {
+        let log = |source: &Source| {
+            let path = match source.inside {
+                Inside::Whole => source.path.clone()?,
+                // Members of an archive are told apart by their names.
+                _ => PathBuf::from(&source.name),
+            };
+            let family = RotationKey::of(&path.file_name()?.to_string_lossy()).family;
+            Some((path.parent()?.to_owned(), family))
+        };
+        log(self).is_some_and(|mine| log(before) == Some(mine))
+    }
+}
 
 /// The inputs of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

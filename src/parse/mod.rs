@@ -6,9 +6,14 @@
 
 pub mod canonical;
 mod container;
+pub mod convert;
+mod cri;
+mod envelope;
 pub mod json;
 pub mod legacy;
 pub mod object;
+pub mod pieces;
+mod prefix;
 mod quote;
 pub mod records;
 pub mod sieve;

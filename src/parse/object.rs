@@ -21,8 +21,11 @@ pub enum Object<'a> {
     Event(Event<'a>),
     /// An `EventList`: its items, raw, and the format its version gives them.
     List(RawJson<'a>, Format),
-    /// Sound JSON that is no audit event.
-    Other,
+    /// An event some of whose members a collector has changed: its level overwritten, its objects turned
+    /// into text.
+    Reshipped(Event<'a>),
+    /// Sound JSON that is no audit event; it may hold some.
+    Other(RawJson<'a>),
 }
 
 /// Why an object could not be read, and inside which of its members.
@@ -59,6 +62,7 @@ struct Fields<'a> {
     metadata: Option<RawJson<'a>>,
     timestamp: Option<RawJson<'a>>,
     object_ref: Option<RawJson<'a>>,
+    reshipped: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -72,6 +76,7 @@ impl<'a> Fields<'a> {
             metadata: None,
             timestamp: None,
             object_ref: None,
+            reshipped: false,
         }
     }
 
@@ -98,6 +103,7 @@ impl<'a> Fields<'a> {
     ) -> Result<(), Fault> {
         *member = known_name(key);
         let value = scanner.value()?;
+        self.reshipped |= is_reshipped(key, value);
         let event = &mut self.event;
         match key {
             b"kind" => self.kind = value.as_text(),
@@ -132,12 +138,14 @@ impl<'a> Fields<'a> {
         let kind = self.kind.map(Text::raw);
         if kind == Some(b"EventList") && (ours || self.api_version.is_none()) {
             let format = self.format();
-            return self.items.map_or(Object::Other, |items| Object::List(items, format));
+            return self.items.map_or(Object::Other(RawJson(raw)), |items| Object::List(items, format));
         }
         if (ours && kind == Some(b"Event")) || self.looks_like_event() {
-            return Object::Event(self.finish(raw, arena));
+            let reshipped = self.reshipped;
+            let event = self.finish(raw, arena);
+            return if reshipped { Object::Reshipped(event) } else { Object::Event(event) };
         }
-        Object::Other
+        Object::Other(RawJson(raw))
     }
 
     fn format(&self) -> Format {
@@ -178,6 +186,44 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether a member is not as a server writes it: one that collectors add when they take `level` for their
+/// own, or one of the API's objects and lists as text.
+#[inline]
+fn is_reshipped(key: &[u8], value: RawJson<'_>) -> bool {
+    match key {
+        b"k8s_audit_level" | b"openshift_audit_level" => true,
+        b"user" | b"objectRef" | b"responseStatus" | b"annotations" | b"sourceIPs" => {
+            matches!(value.0, [b'"', b'{' | b'[', ..])
+        }
+        _ => false,
+    }
+}
+
+/// Reads an object that was cut off by whatever carried it: what its whole members say is one event, written
+/// into the arena as an object of its own.
+pub fn salvage<'a>(text: &[u8], arena: &'a Bump) -> Option<Event<'a>> {
+    let mut scanner = Scanner::new(text, 0);
+    scanner.expect(b'{').ok()?;
+    let mut end = 1;
+    let mut first = true;
+    while let Ok(Some(_)) = scanner.key(first) {
+        first = false;
+        // A number that ends with the bytes may have had more digits.
+        let Ok(RawJson(_)) = scanner.value() else { break };
+        if scanner.position() == text.len() {
+            break;
+        }
+        end = scanner.position();
+    }
+    let whole = arena.alloc_slice_fill_copy(end + 1, b'}');
+    whole[..end].copy_from_slice(text.get(..end)?);
+    match read(whole, 0, arena) {
+        // A head that does not say which request it is about is worth nothing.
+        Ok((Object::Event(event), _)) => Some(event).filter(|event| event.audit_id.is_some()),
+        _ => None,
+    }
+}
+
 /// Fills `object_ref` from the URL of a resource request that carries none.
 pub(crate) fn derive_object<'a>(event: &mut Event<'a>, arena: &'a Bump) {
     let Some(uri) = event.request_uri.filter(|uri| uri.raw().starts_with(b"/api") || uri.raw().starts_with(b"/oapi"))
@@ -193,7 +239,7 @@ pub(crate) fn derive_object<'a>(event: &mut Event<'a>, arena: &'a Bump) {
 }
 
 /// The API's own top-level members, for saying where a broken event breaks off.
-fn known_name(key: &[u8]) -> Option<&'static str> {
+pub(super) fn known_name(key: &[u8]) -> Option<&'static str> {
     const NAMES: [&str; 23] = [
         "kind",
         "apiVersion",

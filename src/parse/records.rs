@@ -6,6 +6,7 @@
 //! bytes alone, never on how the input was cut into regions; [`is_definite_start`] is what makes
 //! that possible: at such a line no value can still be open, whatever came before.
 
+mod inside;
 mod torn;
 
 use std::borrow::Cow;
@@ -16,9 +17,14 @@ use memchr::{memchr, memmem};
 use super::canonical::Canonical;
 use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
-use super::object::{self, Broken, Object};
+use super::object::{self, Broken};
+use super::pieces::{Piece, Pieced};
 use super::sieve::{Sieve, ends_as_event};
-use crate::event::{Event, Format, Origin, RawJson, Text};
+use super::{cri, prefix};
+use crate::event::{Event, Format};
+
+pub use inside::read_joined;
+use inside::{Inside, Within};
 
 /// What a record's bytes are counted as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,12 +60,17 @@ pub const UNFINISHED_LAST_LINE: &str = "unfinished last line";
 
 /// Receives what a region holds, in order. Offsets count from the region's first byte.
 pub trait Visitor<'a> {
-    /// An event; `record` is the whole record it was read from, `bytes` what it is charged with.
+    /// An event; `record` is the whole record it was read from, `bytes` its size in the log of its server.
     fn event(&mut self, event: &Event<'a>, record: &'a [u8], offset: usize, bytes: usize);
     /// The request line of a two-line pair.
-    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize);
+    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize, bytes: usize);
     /// The response line of a two-line pair.
-    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize);
+    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize, bytes: usize);
+    /// A line, or a piece of one, of a stream whose long lines come in pieces. Whatever is not a whole line
+    /// is the visitor's to account for.
+    fn piece(&mut self, _piece: &Piece<'_>, _offset: usize, _place: Place) -> Pieced {
+        Pieced::Whole
+    }
     /// Accounts for a record of `bytes` bytes; `counted` is false for the later pieces of one record.
     fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool);
     /// The API server says in its own log that it dropped this many events.
@@ -137,19 +148,7 @@ pub fn read_region<'a>(
     arena: &'a Bump,
     visitor: &mut impl Visitor<'a>,
 ) -> usize {
-    let mut reader = Reader {
-        region,
-        end,
-        carry,
-        arena,
-        visitor,
-        origin: 0,
-        counted: (0, 0),
-        canonical: Canonical::default(),
-        word: 0,
-        physical: None,
-        legacy: legacy::Reader::default(),
-    };
+    let mut reader = Reader::over(region, end, carry, arena, visitor);
     let mut at = 0;
     while at < region.len() {
         if let Some(next) = reader.sifted(at).or_else(|| reader.own_line(at)) {
@@ -224,7 +223,23 @@ struct Tear {
     cut: bool,
 }
 
-impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
+    fn over(region: &'a [u8], end: RegionEnd, carry: &'r mut Carry, arena: &'a Bump, visitor: &'r mut V) -> Self {
+        Reader {
+            region,
+            end,
+            carry,
+            arena,
+            visitor,
+            origin: 0,
+            counted: (0, 0),
+            canonical: Canonical::default(),
+            word: 0,
+            physical: None,
+            legacy: legacy::Reader::default(),
+        }
+    }
+
     /// Passes over the line at `at` if it cannot matter.
     #[inline]
     fn sifted(&mut self, at: usize) -> Option<usize> {
@@ -355,12 +370,12 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let mut event = Event::empty(&[], Format::V1);
         if self.canonical.read(self.region, first, line.end, self.arena, &mut event) == Some(line.end) {
             let bytes = line.next - line.start;
-            self.visitor.event(&event, &self.region[line.start..line.next], first, bytes);
+            self.visitor.event(&event, &self.region[line.start..line.next], first, line.end - first + 1);
             self.visitor.record(Bucket::Event, bytes, true);
             return Read::Done;
         }
         let text = &self.region[..line.end];
-        let (mut at, mut events) = (first, 0usize);
+        let (mut at, mut inside) = (first, Inside::default());
         let start = line.start;
         loop {
             match object::read(text, at, self.arena) {
@@ -370,22 +385,21 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                     // them changes nothing.
                     let from = if at == first { start } else { at };
                     let bytes = if next == line.end { line.next - from } else { next - from };
-                    events += self.object(object, line, at, bytes, 0);
+                    let record = &self.region[line.start..line.next];
+                    inside.add(self.object(object, Within::record(record, at), bytes));
                     if next == line.end {
-                        let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                        self.visitor.record(bucket, line.next - start, true);
+                        self.charge(inside, line.next - start);
                         return Read::Done;
                     }
                     if self.region[next] != b'{' {
-                        return self.trailing(line, start, next, events);
+                        return self.trailing(line, start, next, inside);
                     }
                     at = next;
                 }
                 Err(broken) => {
                     if at != first {
                         // What came before is whole; let the rest be a record that begins here.
-                        let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                        self.visitor.record(bucket, at - start, true);
+                        self.charge(inside, at - start);
                         return Read::Next(at);
                     }
                     if matches!(broken.fault, Fault::EndsInValue(_)) {
@@ -398,50 +412,20 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     /// Text behind the last value of a line: damage if it follows an event, else all of it is foreign.
-    fn trailing(&mut self, line: Line, start: usize, next: usize, events: usize) -> Read {
-        if events == 0 {
+    fn trailing(&mut self, line: Line, start: usize, next: usize, inside: Inside) -> Read {
+        if !inside.is_something() {
             self.visitor.record(Bucket::Other, line.next - start, true);
             return Read::Done;
         }
-        self.visitor.record(Bucket::Event, next - start, true);
+        self.charge(inside, next - start);
         Read::Broken(Tear { from: next, at: next, reason: Cow::Borrowed("text behind an event"), cut: false })
-    }
-
-    /// Hands on what an object holds; returns how many events that was.
-    #[inline]
-    fn object(&mut self, object: Object<'a>, line: Line, at: usize, bytes: usize, depth: usize) -> usize {
-        match object {
-            Object::Event(event) => {
-                let record = &self.region[line.start..line.next];
-                self.visitor.event(&event, record, at, bytes);
-                1
-            }
-            Object::List(items, format) if depth < MAX_WRAPPING => self.items(items, format, line, at, depth),
-            Object::List(..) | Object::Other => 0,
-        }
-    }
-
-    /// Hands on the events of a list. The list was proved sound, so an item can only fail by being
-    /// no object. An empty list is still the server's own, and counts as one.
-    fn items(&mut self, items: RawJson<'a>, format: Format, line: Line, at: usize, depth: usize) -> usize {
-        let (mut events, mut empty) = (0, true);
-        for item in items.elements() {
-            empty = false;
-            if let Ok((mut object, _)) = object::read(item.0, 0, self.arena) {
-                // Items carry no version of their own; theirs is the list's.
-                if let Object::Event(event) = &mut object
-                    && event.format == Format::Unversioned
-                {
-                    event.format = format;
-                }
-                events += self.object(object, line, at, item.0.len(), depth + 1);
-            }
-        }
-        events.max(usize::from(empty))
     }
 
     /// Reads a line that does not begin with JSON: legacy text, JSON behind a prefix, or foreign.
     fn read_text(&mut self, line: Line) -> Read {
+        if let Some(read) = self.piece_of_line(line) {
+            return read;
+        }
         let record = &self.region[line.start..line.next];
         let text = trim_line(&self.region[line.start..line.end]);
         match self.legacy.read(text, self.arena) {
@@ -473,55 +457,76 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     fn legacy(&mut self, found: legacy::Line<'a>, record: &'a [u8], offset: usize) {
-        let bucket = match found {
-            legacy::Line::Event(parts) => {
-                let mut event = Event::empty(parts.line, Format::OneLine);
-                parts.event(&mut event, None, self.arena);
-                self.visitor.event(&event, record, offset, record.len());
-                Bucket::Event
-            }
-            legacy::Line::Request(half) => {
-                self.visitor.request_half(half, record, offset);
-                Bucket::Half
-            }
-            legacy::Line::Response(half) => {
-                self.visitor.response_half(half, record, offset);
-                Bucket::Half
-            }
-        };
-        self.visitor.record(bucket, record.len(), true);
+        let inside = self.legacy_line(found, Within::record(record, offset), record.len());
+        self.charge(inside, record.len());
     }
 
-    /// Tries the first `{"` of the line as an event behind a prefix.
+    /// Reads a line of a container runtime's own log, where that is not simply a line with a prefix: a piece
+    /// of a longer one.
+    fn piece_of_line(&mut self, line: Line) -> Option<Read> {
+        if line.next == line.end {
+            // The last line, perhaps still being written: it is read as far as it goes.
+            return None;
+        }
+        let bytes = line.next - line.start;
+        let found = cri::split(trim_line(&self.region[line.start..line.end]))?;
+        let piece = Piece { stream: found.stream, text: found.text, more: found.more, bytes };
+        match self.piece(&piece, line.start) {
+            Pieced::Whole => return None,
+            Pieced::Kept | Pieced::Loose(_) => {}
+            Pieced::Ends(joined) => {
+                let within = Within::record(&self.region[line.start..line.next], line.start);
+                let inside = self.joined_line(joined.text, joined.bytes - bytes, within);
+                self.charge(inside, bytes);
+            }
+        }
+        Some(Read::Done)
+    }
+
+    /// Tries the first `{"` of the line as an event, or what holds some, behind a prefix.
     fn read_prefixed(&mut self, line: Line) -> Read {
         let text = &self.region[..line.end];
+        let bytes = line.next - line.start;
         let found = memmem::find(&text[line.start..], b"{\"").map(|at| line.start + at);
+        let record = Within::record(&self.region[line.start..line.next], line.start);
         if let Some(at) = found {
+            let within = Within { origin: prefix::origin(&text[line.start..at], self.arena), ..record };
+            if let Some(cell) = prefix::quoted_cell(&text[line.start..], at - line.start, self.arena) {
+                let inside = self.text(cell, record);
+                self.charge(inside, bytes);
+                return Read::Done;
+            }
+            if let Some(inside) = self.altered(&text[at..], within) {
+                self.charge(inside, bytes);
+                return Read::Done;
+            }
             match object::read(text, at, self.arena) {
-                Ok((Object::Other, _)) => {}
-                Ok((Object::Event(mut event), _)) => {
-                    event.origin = host_of(&self.region[line.start..at])
-                        .map(|host| &*self.arena.alloc(Origin { host: Some(host), ..Origin::NONE }));
-                    self.object(Object::Event(event), line, line.start, line.next - line.start, 0);
-                    self.visitor.record(Bucket::Event, line.next - line.start, true);
-                    return Read::Done;
+                Ok((object, _)) => {
+                    let inside = self.object(object, within, bytes);
+                    if inside.is_something() {
+                        self.charge(inside, bytes);
+                        return Read::Done;
+                    }
                 }
-                Ok((list, _)) => {
-                    let events = self.object(list, line, line.start, line.next - line.start, 0);
-                    let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                    self.visitor.record(bucket, line.next - line.start, true);
-                    return Read::Done;
-                }
-                Err(broken) if smells_of_audit(&text[at..]) => {
+                Err(broken) if is_meant_as_event(&text[at..]) => {
                     return Read::Broken(Tear::of(line.start, &broken));
                 }
                 Err(_) => {}
             }
+        } else if let Some(value) = prefix::opening(&text[line.start..]) {
+            return Read::Open { value: line.start + value };
+        } else if let Some(at) = inside::cut_at_once(&text[line.start..]) {
+            let reason = Cow::Borrowed(inside::IN_TRANSIT);
+            return Read::Broken(Tear { from: line.start, at: line.start + at, reason, cut: false });
+        }
+        if is_meant_as_event(&text[line.start..]) && self.behind_tear(line, line.start).is_some() {
+            let reason = Cow::Borrowed("the beginning of the line is missing");
+            return Read::Broken(Tear { from: line.start, at: line.start, reason, cut: false });
         }
         if let Some(events) = lost_events(&text[line.start..]) {
             self.visitor.lost(events);
         }
-        self.visitor.record(Bucket::Other, line.next - line.start, true);
+        self.visitor.record(Bucket::Other, bytes, true);
         Read::Done
     }
 }
@@ -532,9 +537,6 @@ impl Tear {
         Tear { from, at: broken.fault.at(), reason: reason(broken), cut }
     }
 }
-
-/// Lists within lists are followed this far.
-const MAX_WRAPPING: usize = 4;
 
 /// Skips white space, the punctuation of arrays and streams, a byte order mark, and the record
 /// separator of JSON text sequences. `[` counts only where no log prefix can begin with it.
@@ -571,16 +573,9 @@ fn lost_events(line: &[u8]) -> Option<u64> {
 }
 
 /// Whether text that is no sound JSON was meant to be an audit event.
-fn smells_of_audit(text: &[u8]) -> bool {
+pub fn is_meant_as_event(text: &[u8]) -> bool {
     text.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/")
         || memmem::find(text, b"\"auditID\"").is_some()
-}
-
-/// The host of a prefix that is one bare word (`oc adm node-logs` puts the node's name there).
-fn host_of(prefix: &[u8]) -> Option<Text<'_>> {
-    let word = prefix.strip_suffix(b" ")?;
-    let bare = !word.is_empty() && word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    (bare && crate::event::Timestamp::parse_prefix(word).is_none()).then_some(Text::plain(word))
 }
 
 /// The reason in words; grouped by it, so it never quotes the log.

@@ -18,6 +18,7 @@ pub struct Filter {
     tests: Vec<Test>,
     span: Span,
     last: Option<i64>,
+    source: Option<Patterns>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,12 +46,23 @@ enum Test {
 impl Filter {
     /// Whether every event matches.
     pub fn is_empty(&self) -> bool {
-        self.tests.is_empty() && self.span.is_everything() && self.last.is_none()
+        self.tests.is_empty() && self.span.is_everything() && self.last.is_none() && self.source.is_none()
     }
 
     /// Whether the event matches. Time first: it is read already and often decides.
     pub fn matches(&self, event: &Event<'_>) -> bool {
         (self.span.is_everything() || self.span.has(event.time())) && self.tests.iter().all(|test| test.matches(event))
+    }
+
+    /// Whether all sources match.
+    #[inline]
+    pub const fn is_any_source(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// Whether one of these names is that of a source asked for: a file, host, pod, stream or cluster.
+    pub fn matches_source<'t>(&self, names: impl Iterator<Item = Text<'t>> + Clone) -> bool {
+        self.source.as_ref().is_none_or(|patterns| patterns.matches_any(names))
     }
 
     /// Whether stages were asked for, so that single events are wanted rather than requests.
@@ -101,12 +113,13 @@ impl Filter {
             tests.push(Test::Annotation(Annotations::compile(&spec.annotation)?));
         }
         tests.sort_by_key(Test::cost);
+        let source = (!spec.source.is_empty()).then(|| Patterns::compile(&split_all("--source", &spec.source)?));
         let span = check_span(time_flags(spec), now)?;
         if let Some(since) = span.since.filter(|since| *since > now) {
             hints.push(format!("the time asked for begins at {}, which is in the future", since.to_rfc3339()));
         }
         let last = spec.last.as_deref().map(|text| duration("--last", text)).transpose()?;
-        Ok(Filter { tests, span, last })
+        Ok(Filter { tests, span, last, source: source.transpose()? })
     }
 }
 

@@ -62,6 +62,8 @@ pub struct FilterSpec {
     pub source_ip: Vec<String>,
     /// `--user-agent`.
     pub user_agent: Vec<String>,
+    /// `--source`.
+    pub source: Vec<String>,
     /// `--uri`: `requestURI`, path and query.
     pub uri: Vec<String>,
     /// `--audit-id`.

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use super::observer::{ChunkState, Observer, Texts};
 use super::sought::{Early, Open, ReadOn, Sought};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
-use crate::aggregate::evidence::{Account, Part, SourceAccount};
-use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Waiting};
+use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
+use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::input::section::Section;
 use crate::input::seek::line_feeds;
+use crate::parse::pieces::{Joined, Pieces};
+use crate::parse::records::read_joined;
+
+use bumpalo::Bump;
 
 /// Absorbs chunks in input order.
 pub(super) struct Merger<'r, 'e, Q: Question> {
@@ -20,6 +25,8 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     pub(super) due: Ticket,
     requests: Requests,
+    /// Lines of the source at hand of which the end has not come.
+    pieces: Pieces,
     accounts: Vec<SourceAccount>,
     /// Requests that only became known here.
     late: Q::Partial,
@@ -63,6 +70,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         mail: &'r [Mailbox],
         emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     ) -> Self {
+        let is_several = infos.iter().skip(1).any(|info| !info.continues);
         let accounts =
             infos.iter().map(|i| SourceAccount { name: i.name.clone(), ..SourceAccount::default() }).collect();
         Merger {
@@ -72,7 +80,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             mail,
             emit,
             due: Ticket { source: 0, chunk: 0 },
-            requests: Requests::default(),
+            requests: if is_several { Requests::of_several_logs() } else { Requests::default() },
+            pieces: Pieces::default(),
             accounts,
             late: question.empty(),
             amendments: BTreeMap::new(),
@@ -87,9 +96,24 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
 
     pub(super) fn absorb(&mut self, finished: Finished<Q::Partial>) -> ControlFlow<()> {
         let source = self.due.source;
+        let mut flow = ControlFlow::Continue(());
+        for passage in finished.passages {
+            if flow.is_continue() {
+                flow = self.absorb_stretch(passage.evidence, passage.journal, passage.partial, finished.owner);
+            }
+            if flow.is_continue() {
+                flow = self.absorb_line(passage.loose, passage.offset);
+            }
+        }
+        if flow.is_continue() {
+            flow = self.absorb_stretch(finished.evidence, finished.journal, finished.partial, finished.owner);
+        }
+        for line in finished.open {
+            if flow.is_continue() {
+                flow = self.absorb_line(line, 0);
+            }
+        }
         let account = &mut self.accounts[source];
-        let read = finished.evidence.bytes();
-        account.evidence.append(finished.evidence);
         account.compression = finished.packing.name();
         account.unreadable |= finished.unreadable;
         if let Some((length, found)) = finished.found {
@@ -97,30 +121,72 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.file = finished.file;
         }
         self.early.extend(finished.early);
-        self.read += read;
         if finished.last {
             self.leave_source();
         } else {
             self.due.chunk += 1;
         }
+        let again = self.sought.is_some_and(|sought| sought.is_too_much(self.read)) && self.must_read_again();
+        self.stopped |= flow.is_break() || again;
+        if again { ControlFlow::Break(()) } else { flow }
+    }
+
+    /// Absorbs a stretch of the source at hand.
+    fn absorb_stretch(
+        &mut self,
+        evidence: Evidence,
+        journal: Journal,
+        partial: Option<Q::Partial>,
+        owner: Owner,
+    ) -> ControlFlow<()> {
+        let source = self.due.source;
+        self.read += evidence.bytes();
+        self.accounts[source].evidence.append(evidence);
         let mut requests = std::mem::take(&mut self.requests);
-        let flow = match finished.partial {
+        let flow = match partial {
             Some(mut partial) => {
                 let mut listener = self.in_order(&mut partial);
-                requests.absorb(finished.journal, finished.owner, &mut listener);
+                requests.absorb(journal, owner, &mut listener);
                 self.repeats += listener.repeats;
                 (self.emit)(partial)
             }
             None => {
-                requests.absorb(finished.journal, finished.owner, self);
+                requests.absorb(journal, owner, self);
                 ControlFlow::Continue(())
             }
         };
         self.requests = requests;
         self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
-        let again = self.sought.is_some_and(|sought| sought.is_too_much(self.read)) && self.must_read_again();
-        self.stopped |= flow.is_break() || again;
-        if again { ControlFlow::Break(()) } else { flow }
+        flow
+    }
+
+    /// Joins what is known of a line to what stands before it, and reads it when it is whole. `offset` is
+    /// that of the record that ends it.
+    fn absorb_line(&mut self, line: Joined, offset: u64) -> ControlFlow<()> {
+        let Some(line) = self.pieces.join(line) else { return ControlFlow::Continue(()) };
+        let source = self.due.source;
+        let (arena, mut state, mut passages) = (Bump::new(), ChunkState::default(), Vec::new());
+        let mut partial = self.question.empty();
+        let mut observer = Observer {
+            question: self.question,
+            partial: if Q::IN_ORDER { &mut partial } else { &mut self.late },
+            state: &mut state,
+            passages: &mut passages,
+            source: &self.infos[source],
+            index: source as u32,
+            region: &line.text,
+            offset,
+            unit: self.unit,
+            since: self.sought.and_then(|sought| sought.seek.since),
+            sieve: None,
+            arena: &arena,
+            texts: Texts::default(),
+        };
+        read_joined(&line.text, line.bytes, &arena, &mut observer);
+        state.keep(&line.text);
+        let journal = state.journal.hand_on();
+        self.early.append(&mut state.early);
+        self.absorb_stretch(state.close_evidence(0), journal, Q::IN_ORDER.then_some(partial), LATE)
     }
 
     fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
@@ -133,7 +199,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
     /// before what was read are counted after all.
     fn leave_source(&mut self) {
+        let goes_on = self.infos.get(self.due.source + 1).is_some_and(|next| next.continues);
         let account = &mut self.accounts[self.due.source];
+        let open = if goes_on { Vec::new() } else { self.pieces.rest() };
+        for line in open {
+            account.evidence.unfinished(&line.text, line.bytes);
+        }
         let told = !account.evidence.damage.is_empty() || !account.evidence.failures.is_empty();
         if let (Some(file), Some(part), true) = (self.file.take(), account.part, told) {
             account.evidence.shift_lines(line_feeds(&file, part.start).unwrap_or_default());

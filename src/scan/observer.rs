@@ -10,6 +10,7 @@ use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::event::{Event, Format, Stage, Timestamp};
 use crate::parse::legacy::{self, Lists, Record, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
+use crate::parse::pieces::{Joined, Piece, Pieced, Pieces};
 use crate::parse::records::{Bucket, Place, Reason, Visitor};
 use crate::parse::sieve::Sieve;
 
@@ -24,6 +25,45 @@ pub(super) struct ChunkState {
     lists: Lists,
     /// Requests that the question kept and that arrived before what is read.
     pub(super) early: Vec<Early>,
+    /// Bytes of events that are not as they stand in the region.
+    unwrapped: Vec<u8>,
+    /// Lines that come in pieces.
+    pub(super) pieces: Pieces,
+    /// Line feeds before the stretch at hand.
+    lines: u64,
+}
+
+impl ChunkState {
+    /// The region is about to go: copies what still waits in it.
+    pub(super) fn keep(&mut self, region: &[u8]) {
+        self.journal.keep(region, &self.unwrapped);
+        self.unwrapped.clear();
+    }
+
+    /// The account of the stretch that ends `lines` line feeds behind the chunk's beginning.
+    pub(super) fn close_evidence(&mut self, lines: u64) -> Evidence {
+        let mut evidence = std::mem::take(&mut self.evidence);
+        evidence.begin_behind(self.lines);
+        evidence.lines = lines - self.lines;
+        self.lines = lines;
+        evidence
+    }
+
+    /// Makes ready for the next chunk, and gives what is left of lines that come in pieces.
+    pub(super) fn end(&mut self) -> Vec<Joined> {
+        self.lines = 0;
+        self.pieces.rest()
+    }
+}
+
+/// A stretch of a chunk, and behind it the end of a line of which the beginning may stand before the chunk.
+pub(super) struct Passage<P> {
+    pub(super) evidence: Evidence,
+    pub(super) journal: Journal,
+    pub(super) partial: Option<P>,
+    pub(super) loose: Joined,
+    /// Offset of the loose end's last record.
+    pub(super) offset: u64,
 }
 
 /// Watches a region being read on behalf of a question.
@@ -31,6 +71,7 @@ pub(super) struct Observer<'o, 'a, Q: Question> {
     pub(super) question: &'o Q,
     pub(super) partial: &'o mut Q::Partial,
     pub(super) state: &'o mut ChunkState,
+    pub(super) passages: &'o mut Vec<Passage<Q::Partial>>,
     pub(super) source: &'o SourceInfo,
     pub(super) index: u32,
     pub(super) region: &'a [u8],
@@ -75,9 +116,26 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         Position { source: self.index, offset: self.offset + offset as u64 }
     }
 
-    /// Offset and length of a part of the region.
-    fn part(&self, text: &[u8]) -> (usize, usize) {
-        ((text.as_ptr() as usize).wrapping_sub(self.region.as_ptr() as usize), text.len())
+    /// Offset and length of a part of the region, or behind it of what was unwrapped.
+    #[inline]
+    fn part(&mut self, text: &[u8]) -> (usize, usize) {
+        let at = (text.as_ptr() as usize).wrapping_sub(self.region.as_ptr() as usize);
+        if at.checked_add(text.len()).is_some_and(|end| end <= self.region.len()) {
+            return (at, text.len());
+        }
+        let at = self.region.len() + self.state.unwrapped.len();
+        self.state.unwrapped.extend_from_slice(text);
+        (at, text.len())
+    }
+
+    /// Ends a passage before a loose end of a line.
+    fn cut(&mut self, loose: Joined, offset: usize, lines: u64) {
+        let evidence = self.state.close_evidence(lines);
+        self.state.keep(self.region);
+        let journal = self.state.journal.hand_on();
+        let partial = Q::IN_ORDER.then(|| std::mem::replace(self.partial, self.question.empty()));
+        let offset = self.offset + offset as u64;
+        self.passages.push(Passage { evidence, journal, partial, loose, offset });
     }
 
     fn observe(&mut self, event: &Event<'a>, record: &[u8], position: Position, sum: Amendment) -> Slot {
@@ -164,7 +222,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         self.state.evidence.repeats += self.state.journal.wait(identity, pending);
     }
 
-    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
+    fn request_half(&mut self, half: RequestHalf<'a>, _: &'a [u8], offset: usize, bytes: usize) {
         self.state.evidence.half(true, half.record.time());
         let pending = Pending {
             kind: Kind::RequestLine,
@@ -172,23 +230,33 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
             text: self.part(half.record.line),
             note: self.texts.keep(half.record),
             origin: None,
-            bytes: record.len() as u64,
+            bytes: bytes as u64,
             position: self.position(offset),
             lasting: false,
         };
         self.state.evidence.repeats += self.state.journal.wait(Identity::of_half(half.id), pending);
     }
 
-    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize) {
+    fn response_half(&mut self, half: ResponseHalf<'a>, _: &'a [u8], offset: usize, bytes: usize) {
         self.state.evidence.half(false, half.time);
         let identity = Identity::of_half(half.id);
         let position = self.position(offset);
-        let response = Response { code: half.code, time: half.time, bytes: record.len() as u64, position };
+        let response = Response { code: half.code, time: half.time, bytes: bytes as u64, position };
         let Some(request) = self.state.journal.take(identity) else {
             return self.state.journal.respond(identity, response);
         };
         let Some((slot, own)) = self.pair(&request, &response) else { return };
         self.state.journal.pair(identity, slot, request, response, own);
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>, offset: usize, place: Place) -> Pieced {
+        match self.state.pieces.add(piece) {
+            Pieced::Loose(line) => {
+                self.cut(line, offset, place.line);
+                Pieced::Kept
+            }
+            other => other,
+        }
     }
 
     #[inline]

@@ -67,7 +67,7 @@ impl Collector<'_> {
 }
 
 impl<'a> Visitor<'a> for Collector<'_> {
-    fn event(&mut self, event: &Event<'a>, _: &'a [u8], offset: usize, bytes: usize) {
+    fn event(&mut self, event: &Event<'a>, record: &'a [u8], offset: usize, _: usize) {
         self.reading.evidence.event(event);
         let mut json = Vec::new();
         write_json(event, &mut json);
@@ -75,15 +75,18 @@ impl<'a> Visitor<'a> for Collector<'_> {
             json.extend_from_slice(b" of ");
             json.extend_from_slice(host.raw());
         }
+        // Of one that had to be unwrapped, only the record's end says where it ends.
+        let is_as_it_stands = record.as_ptr_range().contains(&event.raw.as_ptr());
+        let bytes = if is_as_it_stands { event.raw.len() } else { record.len() };
         self.found(offset, bytes, &json);
     }
 
-    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
+    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize, _: usize) {
         self.reading.evidence.half(true, half.record.time());
         self.found(offset, record.len(), &[b"request ", half.id.raw()].concat());
     }
 
-    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize) {
+    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize, _: usize) {
         self.reading.evidence.half(false, half.time);
         let code = format!("response {:?} ", half.code);
         self.found(offset, record.len(), &[code.as_bytes(), half.id.raw()].concat());

@@ -120,6 +120,17 @@ pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes all")
 }
 
+/// What the content unpacks to if it is gzip, else the content.
+pub(crate) fn unzipped(content: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match content.starts_with(&[0x1f, 0x8b]) {
+        true => std::io::copy(&mut flate2::read::MultiGzDecoder::new(content), &mut plain).map(drop),
+        false => std::io::copy(&mut &content[..], &mut plain).map(drop),
+    }
+    .expect("sound gzip");
+    plain
+}
+
 /// The content as a zstd frame.
 pub(crate) fn zstd(content: &[u8]) -> Vec<u8> {
     zstd::stream::encode_all(content, 1).expect("memory takes all")

@@ -32,6 +32,11 @@ impl Stages {
         Stages(self.0 | other.0)
     }
 
+    /// How many they are.
+    pub const fn count(self) -> u64 {
+        self.0.count_ones() as u64
+    }
+
     /// How many stages are in both.
     pub const fn shared(self, other: Stages) -> u64 {
         (self.0 & other.0).count_ones() as u64
@@ -82,10 +87,11 @@ impl Waiting {
         }
     }
 
-    /// Copies its bytes out of the region.
-    pub(super) fn keep(&mut self, region: &[u8]) {
+    /// Copies its bytes out of the region, or of what is held behind it.
+    pub(super) fn keep(&mut self, region: &[u8], behind: &[u8]) {
         if let Held::Region { at, length, .. } = self.text {
-            self.text = Held::Kept(region.get(at..at + length).unwrap_or_default().into());
+            let (bytes, at) = at.checked_sub(region.len()).map_or((region, at), |at| (behind, at));
+            self.text = Held::Kept(bytes.get(at..at + length).unwrap_or_default().into());
         }
     }
 
@@ -256,15 +262,15 @@ impl Journal {
         self.entries.len() + self.passed
     }
 
-    /// The region is about to go: copies what still waits in it.
-    pub fn keep(&mut self, region: &[u8]) {
-        self.waiting.iter_mut().flatten().for_each(|waiting| waiting.keep(region));
-        self.keep_halves(region);
+    /// The region is about to go: copies what still waits in it, or in what is held behind it.
+    pub fn keep(&mut self, region: &[u8], behind: &[u8]) {
+        self.waiting.iter_mut().flatten().for_each(|waiting| waiting.keep(region, behind));
+        self.keep_halves(region, behind);
     }
 
     /// Hardly ever does anybody ask for the halves of a pair again, so copying one by one what nearly
     /// every byte belongs to is not worth its while.
-    fn keep_halves(&mut self, region: &[u8]) {
+    fn keep_halves(&mut self, region: &[u8], behind: &[u8]) {
         let base = self.regions.len();
         let new = self.halves.get_mut(self.in_regions..).unwrap_or_default();
         if new.is_empty() {
@@ -278,6 +284,7 @@ impl Journal {
             }
         }
         self.regions.extend_from_slice(region);
+        self.regions.extend_from_slice(behind);
         self.in_regions = self.halves.len();
     }
 

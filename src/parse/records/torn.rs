@@ -5,18 +5,25 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
+use super::inside::{Inside, Within};
 use super::{
-    Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start, line_feeds,
-    reason, skip_separators, trim_line,
+    Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start,
+    is_meant_as_event, line_feeds, reason, skip_separators, trim_line,
 };
-use crate::parse::json::{Depth, LineEnd};
-use crate::parse::object::{self, Object};
+use crate::parse::envelope::decoded;
+use crate::parse::json::{Depth, LineEnd, Scanner};
+use crate::parse::object::{self, Object, known_name};
+use crate::parse::prefix;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Counts the torn part of the line as damaged, but saves a whole event behind the tear: two
     /// writers, or a crash, leave half an event and a whole one on one line.
-    pub(super) fn broken(&mut self, line: Line, tear: Tear) {
-        let Some((start, object)) = self.behind_tear(line, tear.from) else {
+    pub(super) fn broken(&mut self, line: Line, mut tear: Tear) {
+        tear.from = self.items_before(line, tear.from);
+        let Some(start) = self.behind_tear(line, tear.from) else {
+            if self.save_carried(tear.from, line.next, &tear) {
+                return;
+            }
             let at_end = line.end == self.region.len() && self.end == RegionEnd::Source;
             let unfinished = tear.cut && at_end;
             let reason = if unfinished { Cow::Borrowed(UNFINISHED_LAST_LINE) } else { tear.reason };
@@ -28,21 +35,101 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let place = self.place(tear.at.min(start));
         self.visitor.damage(tear.reason, tear.from, place);
         self.visitor.record(Bucket::Damaged, start - tear.from, true);
-        self.object(object, line, start, line.next - start, 0);
-        self.visitor.record(Bucket::Event, line.next - start, true);
+        let (text, mut at) = (&self.region[..line.end], start);
+        let mut inside = Inside::default();
+        while let Ok((object, end)) = object::read(text, at, self.arena) {
+            let next = skip_separators(self.region, end, line.end);
+            let bytes = if next == line.end { line.next - at } else { next - at };
+            inside.add(self.object(object, Within::record(&self.region[line.start..line.next], at), bytes));
+            at = next;
+        }
+        self.charge(inside, line.next - start);
     }
 
-    /// The whole event that ends the line behind a tear at `from`, if there is one.
-    ///
-    /// It must end the line: what stands in the middle of something else is a client's text made to
-    /// look like an event. The number of tries is bounded, since a hostile line can hold many.
-    fn behind_tear(&self, line: Line, from: usize) -> Option<(usize, Object<'a>)> {
+    /// Hands on the items of a torn list that stand before the tear, and tells where they end.
+    fn items_before(&mut self, line: Line, from: usize) -> usize {
         let text = &self.region[..line.end];
-        memmem::find_iter(text.get(from + 1..)?, RESYNC).take(RESYNC_TRIES).find_map(|found| {
-            let start = from + 1 + found;
-            let (object, end) = object::read(text, start, self.arena).ok()?;
-            (skip_separators(self.region, end, line.end) == line.end).then_some((start, object))
-        })
+        let start = skip_separators(self.region, from, line.end);
+        let Some(mut at) = first_item(text, start) else { return from };
+        let (record, mut inside) = (&self.region[line.start..line.next], Inside::default());
+        let mut end = from;
+        while let Ok((object, close)) = object::read(text, at, self.arena) {
+            let bytes = close - at;
+            inside.add(self.object(object, Within::record(record, start), bytes));
+            end = close;
+            at = skip_separators(self.region, close, line.end);
+        }
+        // Something is wrong with the list even if every item is whole.
+        let end = end.min((line.end - 1).max(from));
+        self.charge(inside, end - from);
+        end
+    }
+
+    /// Where the whole events begin that end the line behind a tear at `from`, if there are any.
+    ///
+    /// They must end the line: what stands in the middle of something else is a client's text made to
+    /// look like an event. The number of tries is bounded, since a hostile line can hold many.
+    pub(super) fn behind_tear(&self, line: Line, from: usize) -> Option<usize> {
+        let text = &self.region[..line.end];
+        let rest = text.get(from + 1..)?;
+        // Other objects of a collector's begin as the torn one does.
+        let name = self.first_name(from, line.end).filter(|name| known_name(name).is_none());
+        let alike = name.and_then(|name| {
+            let start = skip_separators(self.region, from, line.end);
+            text.get(start..start + name.len() + 3).filter(|head| head.ends_with(b"\""))
+        });
+        let marks = [Some(RESYNC), Some(RESYNC_ITEM), alike].into_iter().flatten();
+        let found = |mark| memmem::find_iter(rest, mark).take(RESYNC_TRIES).map(|found| from + 1 + found);
+        marks.filter_map(|mark| found(mark).find(|&start| self.all_whole(start, line.end))).min()
+    }
+
+    /// Whether nothing but whole objects stands from `at` on to the end of the line.
+    fn all_whole(&self, mut at: usize, end: usize) -> bool {
+        let text = &self.region[..end];
+        while let Ok((_, close)) = object::read(text, at, self.arena) {
+            at = skip_separators(self.region, close, end);
+            if at == end {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Saves the events that a torn object of a collector's carries as text. Those are whole as long as their
+    /// text is. Of an event itself nothing is taken this way: what it carries as text is a client's.
+    fn save_carried(&mut self, from: usize, end: usize, tear: &Tear) -> bool {
+        let text = &self.region[..end];
+        let Some(name) = self.first_name(from, end).filter(|name| known_name(name).is_none()) else { return false };
+        let within = Within::record(&self.region[from..end], from);
+        let (mut inside, mut saved, mut at) = (Inside::default(), 0, from + name.len());
+        while let Some(found) = memmem::find(&text[at..], CARRIED).map(|found| at + found) {
+            let mut scanner = Scanner::new(text, found);
+            let Ok(carried) = scanner.string() else { break };
+            at = scanner.position();
+            let text = decoded(carried, self.arena);
+            if let Ok((Object::Event(_) | Object::Reshipped(_) | Object::List(..), _)) =
+                object::read(text, 0, self.arena)
+            {
+                inside.add(self.text(text, within));
+                saved += at - found;
+            }
+        }
+        if !inside.is_something() {
+            return false;
+        }
+        let place = self.place(tear.at);
+        self.visitor.damage(tear.reason.clone(), from, place);
+        self.visitor.record(Bucket::Damaged, end - from - saved, true);
+        self.charge(inside, saved);
+        true
+    }
+
+    /// The name of the first member of the object at or behind `from`.
+    fn first_name(&self, from: usize, end: usize) -> Option<&'a [u8]> {
+        let start = skip_separators(self.region, from, end);
+        let mut scanner = Scanner::new(&self.region[..end], start);
+        scanner.expect(b'{').ok()?;
+        scanner.string().ok().map(|name| name.raw())
     }
 
     /// The place of an offset within the record at hand.
@@ -89,18 +176,20 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn spanned(&mut self, first: Line, value: usize, last: Line, close: usize) -> usize {
         let whole = Line { start: first.start, end: last.end, next: last.next };
         let rest = skip_separators(self.region, close, last.end);
+        let prefix = prefix::origin(&self.region[first.start..value], self.arena);
+        let within = Within { origin: prefix, ..Within::record(&self.region[whole.start..whole.next], value) };
         match object::read(&self.region[..close], value, self.arena) {
             Ok((object, _)) if rest == last.end => {
-                let events = self.object(object, whole, value, whole.next - whole.start, 0);
-                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                self.visitor.record(bucket, whole.next - whole.start, true);
+                let bytes = whole.next - whole.start;
+                let inside = self.object(object, within, bytes);
+                self.charge(inside, bytes);
                 last.next
             }
             Ok((object, _)) if self.region[rest] == b'{' => {
                 // `}{` or `}, {`: the next value begins on this one's last line.
-                let events = self.object(object, whole, value, rest - whole.start, 0);
-                let bucket = if events > 0 { Bucket::Event } else { Bucket::Other };
-                self.visitor.record(bucket, rest - whole.start, true);
+                let bytes = rest - whole.start;
+                let inside = self.object(object, within, bytes);
+                self.charge(inside, bytes);
                 rest
             }
             _ => self.torn(first, last.next),
@@ -134,16 +223,25 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                     },
                     Read::Broken(tear) => self.broken(line, tear),
                 }
-            } else if trim_line(&self.region[line.start..line.end]) == b"{"
-                && let Some((last, close)) = self.whole_value(line, line.start, end, &mut tries)
+            } else if let Some(value) = self.opens_alike(first, line)
+                && let Some((last, close)) = self.whole_value(line, value, end, &mut tries)
             {
                 self.close_torn(bad.take(), at);
-                next = self.spanned(line, line.start, last, close);
+                next = self.spanned(line, value, last, close);
             }
             at = next;
         }
         self.close_torn(bad, end);
         end
+    }
+
+    /// Where a line opens a value of the same depth as the torn one: printers indent all that lies deeper.
+    fn opens_alike(&self, first: Line, line: Line) -> Option<usize> {
+        let text = |line: Line| trim_line(&self.region[line.start..line.end]);
+        let indent = |line: Line| text(line).iter().take_while(|byte| **byte == b' ').count();
+        let (deep, text) = (indent(line), text(line));
+        let alike = deep == 0 || deep == indent(first);
+        (alike && text.get(deep..) == Some(b"{")).then_some(line.start + deep)
     }
 
     /// Where the event that begins at `value` and spans lines closes, if it is whole and lies before
@@ -160,7 +258,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                     let close = content + length;
                     let rest = skip_separators(self.region, close, line.end);
                     let read = object::read(&self.region[..close], value, self.arena);
-                    let whole = matches!(read, Ok((Object::Event(_) | Object::List(..), _)));
+                    let whole = matches!(read, Ok((object, _)) if is_ours(&object));
                     if !whole || !(rest == line.end || self.region[rest] == b'{') {
                         return None;
                     }
@@ -180,7 +278,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let text = &self.region[..line.end];
         let value = skip_separators(self.region, line.start, line.end);
         if text.get(value) == Some(&b'{') {
-            let whole = matches!(object::read(text, value, self.arena), Ok((Object::Event(_) | Object::List(..), _)));
+            let whole = matches!(object::read(text, value, self.arena), Ok((object, _)) if is_ours(&object));
             return whole || self.behind_tear(line, line.start).is_some();
         }
         memmem::find(&text[line.start..], b"AUDIT:").is_some()
@@ -198,11 +296,23 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             Err(broken) => (reason(&broken), broken.fault.at()),
             Ok((_, at)) => (Cow::Borrowed("not valid JSON"), at),
         };
+        let tear = Tear { from: start, at: start + at, reason: reason.clone(), cut: false };
+        if self.save_carried(start, end, &tear) {
+            return;
+        }
         let unfinished = self.end == RegionEnd::Source && end == self.region.len() && !bytes.ends_with(b"\n");
         let reason = if unfinished { Cow::Borrowed(UNFINISHED_LAST_LINE) } else { reason };
         let place = self.place(start + at);
         self.visitor.damage(reason, start, place);
         self.visitor.record(Bucket::Damaged, bytes.len(), true);
+    }
+}
+
+/// Whether an object is an event, or surely holds one.
+fn is_ours(object: &Object<'_>) -> bool {
+    match object {
+        Object::Event(_) | Object::Reshipped(_) | Object::List(..) => true,
+        Object::Other(raw) => is_meant_as_event(raw.0) || memmem::find(raw.0, b"\\\"auditID\\\"").is_some(),
     }
 }
 
@@ -215,7 +325,7 @@ fn is_list_head(bytes: &[u8]) -> bool {
 }
 
 /// How many beginnings of events are tried behind a tear.
-const RESYNC_TRIES: usize = 64;
+pub(super) const RESYNC_TRIES: usize = 64;
 
 /// How many values that turn out not to be whole are followed within one torn value.
 const WHOLE_TRIES: usize = 8;
@@ -223,5 +333,28 @@ const WHOLE_TRIES: usize = 8;
 /// The bytes needed to tell a definite start.
 const START_WIDTH: usize = 5;
 
+/// How an object begins that stands in another as text.
+const CARRIED: &[u8] = b"\"{\\\"";
+
+/// Where the first item of the list that begins at `start` stands, if it is one of events.
+fn first_item(text: &[u8], start: usize) -> Option<usize> {
+    let mut scanner = Scanner::new(text, start);
+    scanner.expect(b'{').ok()?;
+    let (mut first, mut is_list) = (true, false);
+    while let Ok(Some(key)) = scanner.key(first) {
+        first = false;
+        if key.raw() == b"items" {
+            scanner.expect(b'[').ok()?;
+            return Some(scanner.position()).filter(|_| is_list);
+        }
+        let value = scanner.value().ok()?;
+        is_list |= key.raw() == b"kind" && value.0 == b"\"EventList\"";
+    }
+    None
+}
+
+/// How an item of a list begins, which says for all of them what they are.
+const RESYNC_ITEM: &[u8] = b"{\"level\":\"";
+
 /// Where a whole event may begin behind a tear.
-const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
+pub(super) const RESYNC: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";

@@ -110,12 +110,12 @@ impl<'a> Visitor<'a> for Seen {
         black_box(event);
     }
 
-    fn request_half(&mut self, half: RequestHalf<'a>, _: &'a [u8], _: usize) {
+    fn request_half(&mut self, half: RequestHalf<'a>, _: &'a [u8], _: usize, _: usize) {
         self.halves += 1;
         black_box(half);
     }
 
-    fn response_half(&mut self, half: ResponseHalf<'a>, _: &'a [u8], _: usize) {
+    fn response_half(&mut self, half: ResponseHalf<'a>, _: &'a [u8], _: usize, _: usize) {
         self.halves += 1;
         black_box(half);
     }

@@ -27,11 +27,11 @@ impl<'a> Visitor<'a> for Reading {
         self.found.push((self.base + offset, bytes, json));
     }
 
-    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize) {
+    fn request_half(&mut self, half: RequestHalf<'a>, record: &'a [u8], offset: usize, _: usize) {
         self.found.push((self.base + offset, record.len(), half.id.decode().into_owned()));
     }
 
-    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize) {
+    fn response_half(&mut self, half: ResponseHalf<'a>, record: &'a [u8], offset: usize, _: usize) {
         self.found.push((self.base + offset, record.len(), half.id.decode().into_owned()));
     }
 
