@@ -140,11 +140,14 @@ fn split(path: &str) -> (Vec<&str>, &str) {
     (parts, file)
 }
 
+/// Which path, and the directories of it.
+type Directories<'p> = (usize, Vec<&'p str>);
+
 /// The origins of all paths together: where directories that differ in one part hold files of the same
 /// name, and neither their paths nor anything else says whose they are, that part is the host.
 pub(super) fn of_all(paths: &[String]) -> Vec<OwnedOrigin> {
     let mut names: Vec<Names<'_>> = paths.iter().map(|path| Names::of(path)).collect();
-    let mut alike: BTreeMap<(usize, String), Vec<(usize, Vec<&str>)>> = BTreeMap::new();
+    let mut alike: BTreeMap<(usize, String), Vec<Directories<'_>>> = BTreeMap::new();
     for (at, path) in paths.iter().enumerate() {
         let (directories, file) = split(path);
         let Names { host, pod, container: _, stream, cluster } = &names[at];
@@ -163,7 +166,7 @@ pub(super) fn of_all(paths: &[String]) -> Vec<OwnedOrigin> {
 }
 
 /// The one part in which the directories differ, if its names can be hosts.
-fn differing(group: &[(usize, Vec<&str>)]) -> Option<usize> {
+fn differing(group: &[Directories<'_>]) -> Option<usize> {
     let depth = group.first()?.1.len();
     let mut parts = (0..depth).filter(|&part| {
         let first = group.first().and_then(|(_, directories)| directories.get(part));

@@ -66,7 +66,7 @@ impl Source {
         match &self.inside {
             Inside::Whole => {
                 let data = fs::metadata(self.path.as_ref()?).ok()?;
-                data.is_file().then(|| data.len())
+                data.is_file().then_some(data.len())
             }
             Inside::Range { length, .. } => Some(*length),
             Inside::Deflated(member) => Some(member.length),
