@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 mod gather;
+mod inspect;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
-use crate::aggregate::inspect::Inspect;
+use crate::aggregate::newest::Newest;
 use crate::aggregate::overview::Overview;
 use crate::aggregate::rows::{Rows, SortKey, SortValue};
 use crate::aggregate::summary::{Key, Summary};
@@ -20,7 +21,7 @@ use crate::render::color::headline;
 use crate::render::human::counted;
 use crate::render::sink::Sink;
 use crate::render::summary::{CHART_WIDTH, group_table, noun, overview, overview_table, sentence};
-use crate::render::{RowContext, document, inspect, json_value, messages, progress, render_csv, render_table};
+use crate::render::{RowContext, document, json_value, messages, progress, render_csv, render_table};
 use crate::scan::{Outcome, Progress, scan};
 use gather::{Kept, Wanted};
 
@@ -92,7 +93,7 @@ impl Run {
             self.say(&messages::last_of_pipe(&pipe.name));
             return Err(Exit::Usage);
         }
-        let account = self.collect(&Inspect).account;
+        let account = self.collect(&Newest).account;
         let newest = account.sources.iter().filter_map(|source| source.evidence.last).max();
         if let Some(newest) = newest {
             filter.set_since(Timestamp(newest.0.saturating_sub(length)));
@@ -317,35 +318,6 @@ impl Run {
             }
         }
         outcome.account
-    }
-
-    fn inspect(&self, format: SummaryFormat) -> Exit {
-        let outcome = self.collect(&Inspect);
-        let mut spans = outcome.partial;
-        let inspected: Vec<_> = outcome
-            .account
-            .sources
-            .iter()
-            .zip(0u32..)
-            .map(|(source, index)| {
-                let span = spans.remove(&index).unwrap_or_default();
-                inspect::Inspected { source, requests: span.requests, gaps: span.gaps() }
-            })
-            .collect();
-        let mut out = Vec::new();
-        match format {
-            SummaryFormat::Json => {
-                let files: Vec<_> =
-                    inspected.iter().map(|i| document::inspected_file(i.source, i.requests, &i.gaps)).collect();
-                let document = document::inspection(&files, &self.inputs.skipped, &outcome.account);
-                json_line(&document, self.output.terminal, &mut out);
-            }
-            SummaryFormat::Csv => render_csv(&inspect::file_table(&inspected), true, self.output.zone, &mut out),
-            SummaryFormat::Table | SummaryFormat::Wide => {
-                inspect::inspection(&inspected, &outcome.account, self.output.zone, &mut out);
-            }
-        }
-        self.answer(&out, format, "", &outcome.account)
     }
 
     /// Prints an answer, then what there is to say about it.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use auditq::aggregate::evidence::{Account, Evidence};
+use auditq::aggregate::evidence::{Account, Evidence, SourceAccount};
 use auditq::aggregate::inspect::Inspect;
 use auditq::aggregate::overview::Overview;
 use auditq::aggregate::rows::{Rows, SortValue};
@@ -12,8 +12,8 @@ use auditq::aggregate::time_buckets::TimeBuckets;
 use auditq::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot, SourceInfo};
 use auditq::event::{Event, Timestamp};
 use auditq::query::Filter;
-use auditq::render::document;
 use auditq::render::summary::sentence;
+use auditq::render::{document, inspect};
 use auditq::scan::Unit;
 use bumpalo::Bump;
 use common::testdata;
@@ -140,10 +140,11 @@ fn laws_hold_for_overview() {
 fn laws_hold_for_inspect() {
     let (logs, arena) = (logs(), Bump::new());
     let events = events(&logs, &arena);
+    let name = |name: &str| SourceAccount { name: name.to_owned(), ..SourceAccount::default() };
+    let account = Account { sources: ["one", "two", "three"].map(name).to_vec(), ..Account::default() };
     holds(&Inspect, &events, |partial| {
-        let spans =
-            partial.into_iter().map(|(source, span)| (source, span.requests, span.times.clone().finish(), span.gaps()));
-        format!("{:?}", spans.collect::<Vec<_>>())
+        let answer = partial.finish(&account, &[]);
+        inspect::document(&answer, &[], &account).to_string()
     });
 }
 

@@ -14,8 +14,8 @@ use auditq::event::write_json;
 use auditq::input::source::Discovery;
 use auditq::parse::records::is_definite_start;
 use auditq::query::Filter;
-use auditq::render::document;
 use auditq::render::summary::sentence;
+use auditq::render::{TimeZoneChoice, document, inspect};
 use auditq::scan::{CHUNK, Options, Unit};
 use common::library::{Reading, blocks, options, run, source, sources, streamed, whole};
 use common::{auditq, bzip2, files_below, gzip, put, root, scratch, shared_corpus, testdata, zstd};
@@ -52,18 +52,27 @@ fn answers(inputs: &Discovery, how: &Options) -> String {
     let answer = outcome.partial.finish(60);
     let overview = document::overview(how.unit, &answer, &sentence(how.unit, &answer), None, &outcome.account);
     assert_eq!(outcome.account, grouped.account, "the account does not depend on the question");
-    let (_, outcome) = run(inputs, how, &Inspect);
-    let mut spans = outcome.partial;
-    let mut inspected = String::new();
-    for (account, index) in outcome.account.sources.iter().zip(0..) {
-        let span = spans.remove(&index).unwrap_or_default();
-        let mut file = document::inspected_file(account, span.requests, &span.gaps());
-        file["compression"] = Value::Null;
-        inspected += &format!("{file}\n");
-    }
+    let inspected = inspected(inputs, how);
     let rows = rows(inputs, how);
     let groups = serde_json::to_string(&groups).unwrap();
     format!("{groups}\n{overview}\n{inspected}{rows}")
+}
+
+fn inspected(inputs: &Discovery, how: &Options) -> String {
+    let (partials, outcome) = run(inputs, how, &Inspect);
+    let mut findings = outcome.partial;
+    partials.into_iter().for_each(|partial| Inspect.merge(&mut findings, partial));
+    let answer = findings.finish(&outcome.account, &[]);
+    let mut document = inspect::document(&answer, &[], &outcome.account);
+    for file in document["files"].as_array_mut().expect("files") {
+        file["compression"] = Value::Null;
+    }
+    let mut shown = Vec::new();
+    inspect::inspection(&answer, &outcome.account, TimeZoneChoice::Utc, &mut shown);
+    let shown = String::from_utf8(shown).expect("answers are UTF-8");
+    // Which of them was unpacked is told in the first table.
+    let shown = shown.split_once("\nEvery byte").expect("the account").1;
+    format!("{document}\n{shown}")
 }
 
 fn rows(inputs: &Discovery, how: &Options) -> String {
@@ -125,6 +134,31 @@ fn every_road(name: &str, log: &[u8], folder: &Path) {
 }
 
 #[test]
+fn what_is_inspected_is_the_same_in_any_pieces_with_damage_anywhere() {
+    let folder = scratch("roads-inspect");
+    let same_in_pieces = |inputs: &Discovery, what: &str| {
+        let expected = inspected(inputs, &options(1, CHUNK));
+        for (threads, chunk) in [(1, 700), (3, 64), (7, 4000)] {
+            same(&inspected(inputs, &options(threads, chunk)), &expected, what);
+        }
+    };
+    let pair = ["cp1", "cp2"].map(|name| {
+        let path = root().join(format!("testdata/inspect/ha/{name}-audit.log"));
+        source(name, path, false)
+    });
+    same_in_pieces(&sources(pair.to_vec()), "two hosts");
+    for name in ["inspect/odd.log", "inspect/sensitive.log", "envelope/prefix.log"] {
+        let log = testdata(name);
+        for at in (0..log.len()).step_by(log.len() / 40) {
+            let mut hurt = log.clone();
+            hurt[at] ^= 0x15;
+            let path = put(&folder, "log", &hurt);
+            same_in_pieces(&sources(vec![source("log", path.into(), false)]), &format!("{name}, byte {at} changed"));
+        }
+    }
+}
+
+#[test]
 fn threads_chunks_and_packing_do_not_change_any_answer() {
     let folder = scratch("roads-library");
     for (name, log) in logs() {
@@ -177,7 +211,10 @@ fn without_name(output: &[u8], name: &str) -> String {
     let text = String::from_utf8_lossy(output).into_owned();
     let quoted = serde_json::to_string(name).expect("a string");
     let inside = quoted.trim_matches('"');
+    let log = inside.trim_end_matches(".gz").trim_end_matches(".zst");
     text.replace(&format!("\"file\":\"{inside}\""), "\"file\":\"log\"")
+        .replace(&format!("\"log\":\"{log}\""), "\"log\":\"log\"")
+        .replace(&format!("\"files\":[\"{inside}\"]"), "\"files\":[\"log\"]")
         .replace(&format!("\"first\":\"{inside}:"), "\"first\":\"log:")
         .replace("\"compression\":\"gzip\"", "\"compression\":null")
         .replace("\"compression\":\"zstd\"", "\"compression\":null")

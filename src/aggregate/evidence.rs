@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::losses::Losses;
 use crate::event::{Event, Format, Timestamp};
 use crate::parse::records::{Bucket, Place, Reason, UNFINISHED_LAST_LINE, is_meant_as_event};
 
@@ -36,6 +37,8 @@ pub struct Evidence {
     pub events: u64,
     /// Events by [`Format`], in its order; two-line halves count once each.
     pub formats: [u64; 6],
+    /// JSON and one-line events by the rank of their [`Stage`](crate::event::Stage); unknown stages come first.
+    pub stages: [u64; 5],
     /// Line feeds.
     pub lines: u64,
     /// What could not be read.
@@ -44,6 +47,8 @@ pub struct Evidence {
     pub failures: Vec<String>,
     /// Events that the API server said, in its own log, it had to drop.
     pub lost: u64,
+    /// Which plugin dropped them, and why.
+    pub losses: Losses,
     /// Earliest event time.
     pub first: Option<Timestamp>,
     /// Latest event time.
@@ -52,6 +57,8 @@ pub struct Evidence {
     pub(crate) edges: Option<(Timestamp, Timestamp)>,
     /// Events whose time is earlier than that of the event before.
     pub inversions: u64,
+    /// The longest way back among them, in nanoseconds.
+    pub backward_ns_max: i64,
     /// Events that repeat one seen before: the same stage of the same request.
     pub repeats: u64,
     /// Events of which no more was read than that they cannot be in the answer.
@@ -72,6 +79,7 @@ impl Evidence {
     pub fn event(&mut self, event: &Event<'_>) {
         self.events += 1;
         self.formats[event.format as usize] += 1;
+        self.stages[usize::from(event.stage.rank())] += 1;
         if let Some(time) = event.time() {
             self.time(time);
         }
@@ -102,12 +110,21 @@ impl Evidence {
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
         let opening = match self.edges {
             Some((opening, closing)) => {
-                self.inversions += u64::from(time < closing);
+                self.step(closing, time);
                 opening
             }
             None => time,
         };
         self.edges = Some((opening, time));
+    }
+
+    /// Two records follow each other.
+    #[inline]
+    fn step(&mut self, before: Timestamp, after: Timestamp) {
+        if after < before {
+            self.inversions += 1;
+            self.backward_ns_max = self.backward_ns_max.max(before.0.saturating_sub(after.0));
+        }
     }
 
     /// Counts a damaged record.
@@ -141,12 +158,13 @@ impl Evidence {
             entry.count += theirs.count;
         }
         if let (Some((_, before)), Some((after, _))) = (self.edges, next.edges) {
-            self.inversions += u64::from(after < before);
+            self.step(before, after);
         }
         self.edges = match (self.edges, next.edges) {
             (Some((opening, _)), Some((_, closing))) => Some((opening, closing)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.losses.append(&next.losses, self.lines);
         self.lines += next.lines;
         self.add(next);
     }
@@ -161,6 +179,7 @@ impl Evidence {
     /// So many line feeds stand before what was read.
     pub fn shift_lines(&mut self, feeds: u64) {
         self.lines += feeds;
+        self.losses.shift_lines(feeds);
         for damage in self.damage.values_mut() {
             damage.first.line += feeds;
         }
@@ -181,6 +200,10 @@ impl Evidence {
         for (mine, theirs) in self.formats.iter_mut().zip(other.formats) {
             *mine += theirs;
         }
+        for (mine, theirs) in self.stages.iter_mut().zip(other.stages) {
+            *mine += theirs;
+        }
+        self.backward_ns_max = self.backward_ns_max.max(other.backward_ns_max);
         self.events += other.events;
         self.lost += other.lost;
         self.repeats += other.repeats;

@@ -7,6 +7,8 @@
 
 pub mod evidence;
 pub mod inspect;
+pub mod losses;
+pub mod newest;
 pub mod overview;
 pub mod requests;
 pub mod rows;

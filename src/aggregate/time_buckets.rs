@@ -98,9 +98,7 @@ impl TimeBuckets {
     pub fn rate(self, most: usize) -> (i64, Vec<(Timestamp, u64)>) {
         let (fine, counts) = self.finish();
         let (Some(&(first, _)), Some(&(last, _))) = (counts.first(), counts.last()) else { return (fine, Vec::new()) };
-        let span = last.0 - first.0 + fine;
-        let width = ROUND.iter().map(|s| s * SECOND).find(|w| *w >= fine && span / w < most as i64);
-        let width = width.unwrap_or_else(|| ((span / most as i64) / (86_400 * SECOND) + 1) * 86_400 * SECOND);
+        let width = round_width(fine, last.0 - first.0 + fine, most);
         let start = first.floor(width).0;
         let periods = ((last.0 - start) / width + 1) as usize;
         let mut rate: Vec<(Timestamp, u64)> = (0..periods as i64).map(|i| (Timestamp(start + i * width), 0)).collect();
@@ -111,6 +109,13 @@ impl TimeBuckets {
         }
         (width, rate)
     }
+}
+
+/// A round width of at least `fine` of which at most `most` periods cover so long a span.
+pub fn round_width(fine: i64, span: i64, most: usize) -> i64 {
+    let most = most.max(1) as i64;
+    let width = ROUND.iter().map(|s| s * SECOND).find(|w| *w >= fine && span / w < most);
+    width.unwrap_or_else(|| ((span / most) / (86_400 * SECOND) + 1) * 86_400 * SECOND)
 }
 
 /// Widths people read easily, in seconds.

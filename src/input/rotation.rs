@@ -31,6 +31,16 @@ impl RotationKey {
         RotationKey { family, live, stamp, age: std::cmp::Reverse(age.unwrap_or(0)) }
     }
 
+    /// The time or date in the name: when the file ended.
+    pub fn stamp(&self) -> Option<&str> {
+        (!self.stamp.is_empty()).then_some(&*self.stamp)
+    }
+
+    /// The number in the name of a rotated file; higher ones are older.
+    pub const fn number(&self) -> Option<u64> {
+        if self.live == 0 && self.stamp.is_empty() { Some(self.age.0) } else { None }
+    }
+
     /// Whether the name is that of a live file, whose last line may still be unfinished.
     pub const fn is_live(&self) -> bool {
         self.live == 1
@@ -123,6 +133,9 @@ mod tests {
         ] {
             assert_eq!(RotationKey::of(name).family, family, "{name}");
         }
+        assert_eq!(RotationKey::of("audit-2021-03-09T00-12-19.834.log.gz").stamp(), Some("2021-03-09T00-12-19.834"));
+        assert_eq!(RotationKey::of("audit.log.2.gz").number(), Some(2));
+        assert_eq!((RotationKey::of("audit.log").number(), RotationKey::of("audit.log").stamp()), (None, None));
         assert!(RotationKey::of("audit.log").is_live());
         assert!(!RotationKey::of("audit.log.1").is_live());
     }

@@ -75,6 +75,8 @@ pub trait Visitor<'a> {
     fn record(&mut self, bucket: Bucket, bytes: usize, counted: bool);
     /// The API server says in its own log that it dropped this many events.
     fn lost(&mut self, events: u64);
+    /// The line in which it says so, and where that is.
+    fn loss(&mut self, _line: &'a [u8], _place: Place) {}
     /// What lines must hold to matter; none if all do.
     fn sieve(&self) -> Option<&Sieve> {
         None
@@ -531,6 +533,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         }
         if let Some(events) = lost_events(&text[line.start..]) {
             self.visitor.lost(events);
+            self.visitor.loss(&text[line.start..], Place { line: self.carry.lines, byte: 0 });
         }
         self.visitor.record(Bucket::Other, bytes, true);
         Read::Done

@@ -31,6 +31,11 @@ pub fn rate_chart(buckets: &[(Timestamp, u64)], width: usize, zone: TimeZoneChoi
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Counts as bars against a common peak; a dot is nothing at all.
+pub fn bars(counts: &[u64], peak: u64) -> String {
+    counts.iter().map(|&count| if count == 0 { "·" } else { BARS[height(count, peak)] }).collect()
+}
+
 fn sum(periods: &[(Timestamp, u64)]) -> (Timestamp, u64) {
     let total = periods.iter().fold(0u64, |total, &(_, count)| total.saturating_add(count));
     (periods.first().map_or(Timestamp(0), |&(at, _)| at), total)

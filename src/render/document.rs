@@ -4,8 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::aggregate::evidence::{Account, SourceAccount};
-use crate::aggregate::inspect::Gap;
+use crate::aggregate::evidence::Account;
 use crate::aggregate::overview::{OverviewAnswer, RANKED};
 use crate::aggregate::stats::Stats;
 use crate::aggregate::summary::{Group, Key, shown_value};
@@ -14,7 +13,7 @@ use crate::parse::records::Bucket;
 use crate::scan::Unit;
 
 /// The version of the documents.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// The name of what is counted.
 const fn unit_name(unit: Unit) -> &'static str {
@@ -149,7 +148,7 @@ impl Serialize for KeyValue<'_> {
 }
 
 /// A share of the whole, to six decimals: the division is the last step, so it is the same everywhere.
-fn share(part: u64, whole: u64) -> f64 {
+pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;
     }
@@ -157,7 +156,8 @@ fn share(part: u64, whole: u64) -> f64 {
     millionths as f64 / 1e6
 }
 
-fn time(time: Option<Timestamp>) -> Value {
+/// A time, or `null`.
+pub(super) fn time(time: Option<Timestamp>) -> Value {
     time.map_or(Value::Null, |time| json!(time.to_rfc3339()))
 }
 
@@ -197,49 +197,13 @@ fn not_read(account: &Account) -> Option<Value> {
     })
 }
 
-fn records(count: impl Fn(Bucket) -> u64) -> Value {
+/// Something counted by bucket.
+pub(super) fn records(count: impl Fn(Bucket) -> u64) -> Value {
     json!({
         "event": count(Bucket::Event),
         "half": count(Bucket::Half),
         "other": count(Bucket::Other),
         "damaged": count(Bucket::Damaged),
         "blank": count(Bucket::Blank),
-    })
-}
-
-/// The document of `inspect`.
-pub fn inspection(files: &[Value], skipped: &[(String, String)], account: &Account) -> Value {
-    let skipped: Vec<Value> = skipped.iter().map(|(file, reason)| json!({"file": file, "reason": reason})).collect();
-    json!({
-        "schemaVersion": SCHEMA,
-        "kind": "Inspection",
-        "files": files,
-        "skipped": skipped,
-        "evidence": evidence(account),
-    })
-}
-
-/// One file of `inspect`.
-pub fn inspected_file(source: &SourceAccount, requests: u64, gaps: &[Gap]) -> Value {
-    let evidence = &source.evidence;
-    let gaps: Vec<Value> =
-        gaps.iter().map(|gap| json!({"from": gap.from.to_rfc3339(), "to": gap.to.to_rfc3339()})).collect();
-    json!({
-        "file": source.name,
-        "compression": source.compression,
-        "unreadable": source.unreadable,
-        "formats": super::inspect::formats(evidence),
-        "bytes": evidence.bytes(),
-        "bytesBy": records(|bucket| evidence.bucket(bucket).bytes),
-        "records": records(|bucket| evidence.bucket(bucket).records),
-        "events": evidence.events,
-        "requests": requests,
-        "first": time(evidence.first),
-        "last": time(evidence.last),
-        "damage": source.damage(),
-        "gaps": gaps,
-        "orderInversions": evidence.inversions,
-        "repeatedEvents": evidence.repeats,
-        "lostEvents": evidence.lost,
     })
 }

@@ -1,22 +1,21 @@
-//! `inspect` for people: what each input is, what it holds, what is wrong with it.
+//! `inspect` for people: what each input is, what it covers and leaves out, what is odd about it.
+//!
+//! Sections appear only where they have something to say.
+
+mod blind_spots;
+mod coverage;
+mod document;
+mod findings;
 
 use super::human::{self, TimeZoneChoice, number};
 use super::sanitize::text_for_terminal;
 use super::table::{Cell, Column, Kind, Table, render_table};
 use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
-use crate::aggregate::inspect::Gap;
+use crate::aggregate::inspect::Inspection;
+use crate::aggregate::inspect::coverage::FileCoverage;
 use crate::event::Format;
 use crate::parse::records::Bucket;
-
-/// What was found out about one input.
-pub struct Inspected<'a> {
-    /// Its account.
-    pub source: &'a SourceAccount,
-    /// Requests settled in it.
-    pub requests: u64,
-    /// Its silences.
-    pub gaps: Vec<Gap>,
-}
+pub use document::inspection as document;
 
 const FORMATS: [Format; 6] =
     [Format::V1, Format::V1beta1, Format::V1alpha1, Format::Unversioned, Format::TwoLine, Format::OneLine];
@@ -33,7 +32,7 @@ pub fn formats(evidence: &Evidence) -> Vec<&'static str> {
 }
 
 /// One row per input.
-pub fn file_table(inputs: &[Inspected<'_>]) -> Table {
+pub fn file_table(answer: &Inspection, account: &Account) -> Table {
     let mut table = Table::new(vec![
         Column::text("file"),
         Column::text("format"),
@@ -48,43 +47,71 @@ pub fn file_table(inputs: &[Inspected<'_>]) -> Table {
         Column::number("inversions"),
         Column::number("repeats"),
     ]);
-    table.rows = inputs.iter().map(file_row).collect();
+    table.rows = account.sources.iter().zip(&answer.coverage.files).map(|(s, file)| file_row(s, file)).collect();
     table
 }
 
-fn file_row(input: &Inspected<'_>) -> Vec<Cell> {
-    let evidence = &input.source.evidence;
+fn file_row(source: &SourceAccount, file: &FileCoverage) -> Vec<Cell> {
+    let evidence = &source.evidence;
     let mut format = formats(evidence).join("+");
-    if let Some(compression) = input.source.compression {
+    if let Some(compression) = source.compression {
         format = format!("{format} ({compression})");
     }
-    if input.source.unreadable {
+    if source.unreadable {
         format = "unreadable".to_owned();
     }
     vec![
-        Cell::Text(input.source.name.clone()),
+        Cell::Text(source.name.clone()),
         if format.is_empty() { Cell::Missing } else { Cell::Text(format) },
         Cell::Number(evidence.events),
-        Cell::Number(input.requests),
+        Cell::Number(file.requests),
         Cell::Bytes(evidence.bytes()),
         evidence.first.map_or(Cell::Missing, Cell::Time),
         evidence.last.map_or(Cell::Missing, Cell::Time),
         Cell::Number(evidence.bucket(Bucket::Other).records),
         Cell::Number(evidence.bucket(Bucket::Damaged).records),
-        Cell::Number(input.gaps.len() as u64),
+        Cell::Number(file.gaps.len() as u64),
         Cell::Number(evidence.inversions),
         Cell::Number(evidence.repeats),
     ]
 }
 
-/// The whole account for people.
-pub fn inspection(inputs: &[Inspected<'_>], account: &Account, zone: TimeZoneChoice, out: &mut Vec<u8>) {
-    render_table(&file_table(inputs), true, zone, out);
-    out.extend_from_slice(b"\nEvery byte\n");
-    render_table(&bucket_table(account), true, zone, out);
+/// The whole answer for people.
+pub fn inspection(answer: &Inspection, account: &Account, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+    render_table(&file_table(answer, account), true, zone, out);
+    coverage::logs(answer, zone, out);
+    coverage::timeline(answer, account, zone, out);
+    section("Every byte", &bucket_table(account), zone, out);
     damage(account, zone, out);
-    gaps(inputs, zone, out);
+    coverage::silences(answer, account, zone, out);
+    coverage::missing(answer, account, zone, out);
+    findings::losses(account, zone, out);
+    blind_spots::blind_spots(answer, out);
+    findings::unfinished(answer, zone, out);
+    findings::order(answer, account, out);
+    findings::validity(answer, zone, out);
+    findings::bodies(answer, zone, out);
+    findings::sensitive(answer, zone, out);
+    findings::versions(answer, zone, out);
     out.extend_from_slice(conclusion(account).as_bytes());
+}
+
+/// A table below its title; nothing at all if it has no rows.
+fn section(title: &str, table: &Table, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+    if !table.rows.is_empty() {
+        out.extend_from_slice(format!("\n{title}\n").as_bytes());
+        render_table(table, true, zone, out);
+    }
+}
+
+/// Sentences below their title; nothing at all if there are none.
+fn sentences(title: &str, lines: &[String], out: &mut Vec<u8>) {
+    if !lines.is_empty() {
+        out.extend_from_slice(format!("\n{title}\n").as_bytes());
+    }
+    for line in lines {
+        out.extend_from_slice(format!("- {}\n", text_for_terminal(line)).as_bytes());
+    }
 }
 
 fn bucket_table(account: &Account) -> Table {
@@ -120,42 +147,13 @@ fn bucket_table(account: &Account) -> Table {
 }
 
 fn damage(account: &Account, zone: TimeZoneChoice, out: &mut Vec<u8>) {
-    let rows = account.damage();
-    if rows.is_empty() {
-        return;
-    }
-    out.extend_from_slice(b"\nDamage\n");
     let mut table = Table::new(vec![Column::text("first"), Column::number("count"), Column::text("reason")]);
-    table.rows = rows
+    table.rows = account
+        .damage()
         .into_iter()
         .map(|row| vec![Cell::Text(row.first), Cell::Number(row.count), Cell::Text(row.reason)])
         .collect();
-    render_table(&table, true, zone, out);
-}
-
-/// So many silences are listed.
-const GAPS: usize = 10;
-
-fn gaps(inputs: &[Inspected<'_>], zone: TimeZoneChoice, out: &mut Vec<u8>) {
-    let mut all: Vec<(&str, Gap)> =
-        inputs.iter().flat_map(|input| input.gaps.iter().map(|gap| (input.source.name.as_str(), *gap))).collect();
-    if all.is_empty() {
-        return;
-    }
-    all.sort_by_key(|(_, gap)| std::cmp::Reverse(gap.to.0 - gap.from.0));
-    out.extend_from_slice(b"\nLongest silences\n");
-    let columns = vec![
-        Column::new("from", Kind::Time),
-        Column::new("to", Kind::Time),
-        Column::new("length", Kind::Duration),
-        Column::text("file"),
-    ];
-    let mut table = Table::new(columns);
-    for (name, gap) in all.iter().take(GAPS) {
-        let length = Cell::DurationNs(gap.to.0 - gap.from.0);
-        table.rows.push(vec![Cell::Time(gap.from), Cell::Time(gap.to), length, Cell::Text((*name).to_owned())]);
-    }
-    render_table(&table, true, zone, out);
+    section("Damage", &table, zone, out);
 }
 
 /// The last lines: what is open, lost or repeated, and whether everything was read.

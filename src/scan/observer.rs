@@ -268,6 +268,10 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         self.state.evidence.lost += events;
     }
 
+    fn loss(&mut self, line: &'a [u8], place: Place) {
+        self.state.evidence.losses.observe(line, place);
+    }
+
     fn sieve(&self) -> Option<&Sieve> {
         self.sieve
     }
