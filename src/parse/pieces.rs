@@ -6,6 +6,8 @@
 //! *loose*, and handed on to whoever knows what came before; so is a line of which the last piece has
 //! not come. One that knows what came before, and that is nothing, has no loose ends.
 
+use crate::event::{Origin, OwnedOrigin};
+
 /// A piece of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'p> {
@@ -17,6 +19,8 @@ pub struct Piece<'p> {
     pub more: bool,
     /// Bytes of input it took.
     pub bytes: usize,
+    /// Where it came from, as far as what it is wrapped in tells.
+    pub origin: Origin<'p>,
 }
 
 /// Pieces of one line, joined.
@@ -30,6 +34,8 @@ pub struct Joined {
     pub bytes: usize,
     /// Whether more of the line follows.
     pub more: bool,
+    /// Where the last of them came from.
+    pub origin: OwnedOrigin,
 }
 
 impl Joined {
@@ -37,7 +43,8 @@ impl Joined {
         Joined { stream: stream.into(), more: true, ..Joined::default() }
     }
 
-    fn add(&mut self, text: &[u8], bytes: usize, more: bool) {
+    fn add(&mut self, text: &[u8], bytes: usize, more: bool, origin: OwnedOrigin) {
+        self.origin = origin;
         self.text.extend_from_slice(text);
         self.bytes += bytes;
         self.more = more;
@@ -89,7 +96,7 @@ impl Pieces {
         }
         let name = &stream.name;
         let open = stream.open.get_or_insert_with(|| Joined::begin(name));
-        open.add(piece.text, piece.bytes, piece.more);
+        open.add(piece.text, piece.bytes, piece.more, piece.origin.into());
         self.held += piece.text.len();
         if piece.more && self.held < MOST_HELD {
             return Pieced::Kept;
@@ -110,7 +117,7 @@ impl Pieces {
         self.held += loose.text.len();
         let stream = self.stream(&name);
         match &mut stream.open {
-            Some(open) => open.add(&loose.text, loose.bytes, more),
+            Some(open) => open.add(&loose.text, loose.bytes, more, loose.origin),
             None => stream.open = Some(loose),
         }
         if more && self.held < MOST_HELD { None } else { self.take(&name) }
@@ -154,7 +161,7 @@ mod tests {
     use super::*;
 
     fn piece<'p>(stream: &'p str, text: &'p str, more: bool) -> Piece<'p> {
-        Piece { stream: stream.as_bytes(), text: text.as_bytes(), more, bytes: text.len() + 1 }
+        Piece { stream: stream.as_bytes(), text: text.as_bytes(), more, bytes: text.len() + 1, origin: Origin::NONE }
     }
 
     /// The lines of a stretch and what is left, joined as a reader of several stretches does.

@@ -21,7 +21,7 @@ use super::object::{self, Broken};
 use super::pieces::{Piece, Pieced};
 use super::sieve::{Sieve, ends_as_event};
 use super::{cri, prefix};
-use crate::event::{Event, Format};
+use crate::event::{Event, Format, Origin};
 
 pub use inside::read_joined;
 use inside::{Inside, Within};
@@ -478,7 +478,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         }
         let bytes = line.next - line.start;
         let found = cri::split(trim_line(&self.region[line.start..line.end]))?;
-        let piece = Piece { stream: found.stream, text: found.text, more: found.more, bytes };
+        let piece = Piece { stream: found.stream, text: found.text, more: found.more, bytes, origin: Origin::NONE };
         match self.piece(&piece, line.start) {
             Pieced::Whole => return None,
             Pieced::Kept | Pieced::Loose(_) => {}

@@ -182,7 +182,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             arena: &arena,
             texts: Texts::default(),
         };
-        read_joined(&line.text, line.bytes, &arena, &mut observer);
+        read_joined(&line.text, line.bytes, line.origin.get(), &arena, &mut observer);
         state.keep(&line.text);
         let journal = state.journal.hand_on();
         self.early.append(&mut state.early);

@@ -162,7 +162,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         match found {
             Some(envelope::Line::Withheld) => return self.fault(WITHHELD.into(), bytes, within.at),
             Some(envelope::Line::Text { stream, text, more }) => {
-                let piece = Piece { stream, text, more, bytes };
+                let piece = Piece { stream, text, more, bytes, origin: within.origin };
                 return match self.piece(&piece, within.at) {
                     Pieced::Whole => self.text(text, within),
                     Pieced::Ends(line) => self.joined_line(line.text, line.bytes - bytes, within),
@@ -381,10 +381,16 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 }
 
 /// Reads a line that was joined from pieces elsewhere, and charges `bytes` for it.
-pub fn read_joined<'a>(text: &'a [u8], bytes: usize, arena: &'a Bump, visitor: &mut impl Visitor<'a>) {
+pub fn read_joined<'a>(
+    text: &'a [u8],
+    bytes: usize,
+    origin: Origin<'a>,
+    arena: &'a Bump,
+    visitor: &mut impl Visitor<'a>,
+) {
     let mut carry = super::Carry::default();
     let mut reader = Reader::over(text, super::RegionEnd::Source, &mut carry, arena, visitor);
-    let mut inside = reader.text(text, Within::record(text, 0));
+    let mut inside = reader.text(text, Within { origin, ..Within::record(text, 0) });
     inside.joined += bytes;
     reader.charge(inside, 0);
 }
