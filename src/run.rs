@@ -1,16 +1,19 @@
 //! Runs a configuration: scan, then render. Reads as a list of what the tool can do.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+mod live;
 
 use rayon::slice::ParallelSliceMut;
 
 use crate::aggregate::evidence::Account;
 use crate::aggregate::inspect::Inspect;
-use crate::aggregate::overview::Overview;
-use crate::aggregate::rows::{Rows, SortKey, SortValue};
-use crate::aggregate::summary::{Key, Summary};
+use crate::aggregate::overview::{Overview, OverviewPartial};
+use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue};
+use crate::aggregate::summary::{Key, Summary, SummaryPartial};
 use crate::aggregate::{Position, Question};
 use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
@@ -26,9 +29,12 @@ use crate::scan::{Outcome, Progress, scan};
 
 /// Does what was asked, and says on standard error what must be said.
 pub fn run(config: Config) -> Exit {
-    let Config { command, files, options, output, hints } = config;
+    let Config { command, files, follow, stop, options, output, hints } = config;
     let ready = || {
-        let run = Run { inputs: discover(&files), options, output };
+        // What is followed is found when it is there.
+        let inputs = if follow { Discovery::default() } else { discover(&files) };
+        let progress = Progress { stop, ..Progress::default() };
+        let run = Run { files, inputs, live: follow, progress, options, output };
         if output.notes {
             run.say(&(messages::hints(&hints) + &messages::skipped(&run.inputs)));
         }
@@ -52,7 +58,11 @@ fn print(text: &[u8]) -> Exit {
 }
 
 struct Run {
+    files: Vec<PathBuf>,
     inputs: Discovery,
+    /// Whether the files are followed.
+    live: bool,
+    progress: Progress,
     options: crate::scan::Options,
     output: Output,
 }
@@ -68,10 +78,10 @@ impl Run {
         question: &Q,
         emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     ) -> Outcome<Q::Partial> {
-        let counter = Progress::default();
         let total = total_size(&self.inputs);
-        progress::with_bar(self.output.progress, &counter, total, || {
-            scan(&self.inputs, &self.options, question, &counter, emit)
+        self.progress.bytes.store(0, Ordering::Relaxed);
+        progress::with_bar(self.output.progress, &self.progress, total, || {
+            scan(&self.inputs, &self.options, question, &self.progress, emit)
         })
     }
 
@@ -104,6 +114,9 @@ impl Run {
         // nothing, so only what could not be opened counts.
         let opened = account.stopped.then(|| account.only_unreadable());
         let account = opened.as_ref().unwrap_or(account);
+        if account.interrupted {
+            self.say(&messages::interrupted(account, total_size(&self.inputs)));
+        }
         self.say(&messages::evidence(account));
         if self.output.notes {
             self.say(&messages::remarks(account));
@@ -153,7 +166,7 @@ impl Run {
             self.options.sift = None;
         }
         let (mut matched, mut account) = self.rows(&rows, &config, &mut sink);
-        if matched == 0 && account.passed() > 0 && sink.failure().is_none() {
+        if matched == 0 && account.passed() > 0 && !account.interrupted && sink.failure().is_none() {
             // That nothing was found must be certain: every line is proved.
             self.options.sift = None;
             (matched, account) = self.rows(&rows, &config, &mut sink);
@@ -177,7 +190,7 @@ impl Run {
     fn stream(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
         let mut matched = 0u64;
         let limit = config.limit.unwrap_or(u64::MAX);
-        let outcome = self.scan(rows, &mut |partial| {
+        let mut emit = |partial: RowsPartial| {
             let mut text = Vec::new();
             let full = partial.each(|row| {
                 text.extend_from_slice(row);
@@ -185,7 +198,11 @@ impl Run {
                 if matched >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             if sink.write(&text).is_break() { ControlFlow::Break(()) } else { full }
-        });
+        };
+        let outcome = match self.live {
+            true => self.follow(rows, None, &mut emit),
+            false => self.scan(rows, &mut emit),
+        };
         (matched, outcome.account)
     }
 
@@ -212,22 +229,37 @@ impl Run {
         if let Err(exit) = self.resolve_last(&mut config.filter) {
             return exit;
         }
-        let mut out = Vec::new();
-        let (account, notes) = if config.keys.is_empty() {
-            (self.overview(&config, &mut out), String::new())
+        let filter = config.filter.clone();
+        let answer = if config.keys.is_empty() {
+            self.answered(&Overview { filter }, config.format, &|outcome| self.overview(&config, outcome))
         } else {
-            self.groups(&config, &mut out)
+            let question = Summary { filter, keys: config.keys.clone() };
+            self.answered(&question, config.format, &|outcome| self.groups(&config, outcome))
         };
-        self.answer(&out, config.format, &notes, &account)
+        self.answer(&answer.text, config.format, &answer.notes, &answer.account)
     }
 
-    fn groups(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> (Account, String) {
-        let mut notes = String::new();
-        let question = Summary { filter: config.filter.clone(), keys: config.keys.clone() };
-        let outcome = self.collect(&question);
+    /// Scans for an answer. In a live run it is shown meanwhile where somebody can watch.
+    fn answered<Q: Question<Partial: Clone>>(
+        &self,
+        question: &Q,
+        format: SummaryFormat,
+        write: &dyn Fn(Outcome<Q::Partial>) -> Answer,
+    ) -> Answer {
+        if !self.live {
+            return write(self.collect(question));
+        }
+        let mut paint = |so_far| headline(&write(so_far).text, self.output.color).into_owned();
+        let paint: Option<live::Paint<'_, _>> = if is_for_people(format) { Some(&mut paint) } else { None };
+        write(self.follow(question, paint, &mut |_| ControlFlow::Continue(())))
+    }
+
+    fn groups(&self, config: &SummaryConfig, outcome: Outcome<SummaryPartial>) -> Answer {
+        let (mut notes, mut text) = (String::new(), Vec::new());
+        let out = &mut text;
         let long_running = outcome.partial.long_running;
         let (total, mut groups) = outcome.partial.finish();
-        let table = matches!(config.format, SummaryFormat::Table | SummaryFormat::Wide);
+        let table = is_for_people(config.format);
         let top = config.top.or((table && !config.over_time).then_some(TOP)).unwrap_or(usize::MAX);
         let hidden = groups.len().saturating_sub(top);
         groups.truncate(top);
@@ -251,7 +283,7 @@ impl Run {
                 notes = self.group_notes(hidden, groups.len(), long_running, &config.keys);
             }
         }
-        (outcome.account, notes)
+        Answer { text, notes, account: outcome.account }
     }
 
     /// What a table does not show by itself.
@@ -271,8 +303,9 @@ impl Run {
         notes
     }
 
-    fn overview(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> Account {
-        let outcome = self.collect(&Overview { filter: config.filter.clone() });
+    fn overview(&self, config: &SummaryConfig, outcome: Outcome<OverviewPartial>) -> Answer {
+        let mut text = Vec::new();
+        let out = &mut text;
         let answer = outcome.partial.finish(CHART_WIDTH);
         let unit = self.options.unit;
         match config.format {
@@ -291,7 +324,7 @@ impl Run {
                 overview(unit, &answer, config.top, unfinished, self.output.zone, out);
             }
         }
-        outcome.account
+        Answer { text, notes: String::new(), account: outcome.account }
     }
 
     fn inspect(&self, format: SummaryFormat) -> Exit {
@@ -325,7 +358,7 @@ impl Run {
 
     /// Prints an answer, then what there is to say about it.
     fn answer(&self, out: &[u8], format: SummaryFormat, notes: &str, account: &Account) -> Exit {
-        let emphasised = matches!(format, SummaryFormat::Table | SummaryFormat::Wide);
+        let emphasised = is_for_people(format);
         let mut sink = Sink::answers();
         if !account.nothing_read() {
             let _ = sink.write(&headline(out, self.output.color && emphasised));
@@ -335,6 +368,17 @@ impl Run {
         }
         self.conclude(account, sink.failure())
     }
+}
+
+/// An answer, and what there is to say about it.
+struct Answer {
+    text: Vec<u8>,
+    notes: String,
+    account: Account,
+}
+
+const fn is_for_people(format: SummaryFormat) -> bool {
+    matches!(format, SummaryFormat::Table | SummaryFormat::Wide)
 }
 
 /// Rows held until all are known, or as many of them as can still be printed.
@@ -382,7 +426,7 @@ impl Kept {
 }
 
 /// The order of two rows: what has no value comes last, in both directions.
-fn in_order(reverse: bool, a: (&SortValue, Position), b: (&SortValue, Position)) -> Ordering {
+fn in_order(reverse: bool, a: (&SortValue, Position), b: (&SortValue, Position)) -> cmp::Ordering {
     let absent = |value: &SortValue| *value == SortValue::Absent;
     let order = if reverse { b.cmp(&a) } else { a.cmp(&b) };
     absent(a.0).cmp(&absent(b.0)).then(order)

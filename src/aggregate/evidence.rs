@@ -206,6 +206,8 @@ pub struct Account {
     pub twice_in_rows: u64,
     /// Whether reading stopped early because the answer was complete (`--limit`).
     pub stopped: bool,
+    /// Whether the run was told to end before all was read.
+    pub interrupted: bool,
 }
 
 /// One source and its account.
@@ -248,7 +250,7 @@ pub struct DamageRow {
 impl Account {
     /// Whether all input was read and understood.
     pub fn is_complete(&self) -> bool {
-        self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
+        !self.interrupted && self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
     }
 
     /// Whether there were sources and none could be read.

@@ -4,6 +4,10 @@
 
 mod args;
 mod config;
+mod interrupt;
+mod pace;
 
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, resolve};
+pub use interrupt::stop_on_interrupt;
+pub use pace::Pace;

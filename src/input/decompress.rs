@@ -117,6 +117,11 @@ pub const fn is_utf16(head: &[u8]) -> bool {
     matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
 }
 
+/// Whether bytes begin like something that must be unpacked or decoded.
+pub fn is_packed(head: &[u8]) -> bool {
+    Packing::of(head) != Packing::Plain || is_utf16(head)
+}
+
 fn text(head: &[u8], stream: Peeked) -> Stream {
     if is_utf16(head) {
         return Box::new(encoding_rs_io::DecodeReaderBytes::new(stream));

@@ -193,7 +193,7 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 /// The node in a must-gather's file name: `<node>-audit.log.gz`, `<node>-audit-<stamp>.log.gz`.
-fn host_of(path: &Path) -> Option<String> {
+pub(super) fn host_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy();
     let key = RotationKey::of(&name);
     let host = key.family.strip_suffix("-audit.log")?;

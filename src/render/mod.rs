@@ -17,6 +17,7 @@ pub mod messages;
 mod path;
 pub mod progress;
 pub mod sanitize;
+pub mod screen;
 pub mod sink;
 pub mod summary;
 mod table;

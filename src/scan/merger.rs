@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 use super::sought::{Early, Open, ReadOn, Sought};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Part, SourceAccount};
-use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Waiting};
+use crate::aggregate::requests::{Kind, Listener, Observed, Owner, Requests, Response, Totals, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::input::seek::line_feeds;
 
 /// Absorbs chunks in input order.
 pub(super) struct Merger<'r, 'e, Q: Question> {
     question: &'r Q,
-    infos: &'r [SourceInfo],
+    infos: Vec<SourceInfo>,
     unit: Unit,
     emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     pub(super) due: Ticket,
@@ -67,7 +67,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             infos.iter().map(|i| SourceAccount { name: i.name.clone(), ..SourceAccount::default() }).collect();
         Merger {
             question,
-            infos,
+            infos: infos.to_vec(),
             unit,
             mail,
             emit,
@@ -108,7 +108,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             Some(mut partial) => {
                 let mut listener = self.in_order(&mut partial);
                 requests.absorb(finished.journal, finished.owner, &mut listener);
-                self.repeats += listener.repeats;
+                let repeats = listener.repeats;
+                self.repeats += repeats;
                 (self.emit)(partial)
             }
             None => {
@@ -123,11 +124,57 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         if again { ControlFlow::Break(()) } else { flow }
     }
 
-    fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
+    /// Absorbs what was finished behind a chunk that never came, because the run was told to end.
+    pub(super) fn absorb_rest(&mut self, shelf: BTreeMap<Ticket, Finished<Q::Partial>>) {
+        for (ticket, finished) in shelf {
+            self.due = ticket;
+            let _ = self.absorb(finished);
+        }
+    }
+
+    /// A further source, for a run whose inputs are not known when it starts.
+    pub(super) fn add_source(&mut self, info: SourceInfo) {
+        self.accounts.push(SourceAccount { name: info.name.clone(), ..SourceAccount::default() });
+        self.infos.push(info);
+    }
+
+    /// What is absorbed next of a source is another file of that name: its lines count from one.
+    pub(super) fn restart(&mut self, source: usize) {
+        self.accounts[source].evidence.lines = 0;
+    }
+
+    /// The answer as it would be if the input ended here; `partial` is what the only thread observed.
+    pub(super) fn so_far(&self, partial: &Q::Partial) -> Outcome<Q::Partial>
     where
-        'r: 'l,
+        Q::Partial: Clone,
     {
-        InOrder { question: self.question, infos: self.infos, unit: self.unit, partial, repeats: 0 }
+        let (mut whole, mut late) = (partial.clone(), self.late.clone());
+        for ((owner, slot), amendment) in &self.amendments {
+            self.question.amend(if *owner == LATE { &mut late } else { &mut whole }, *slot, *amendment);
+        }
+        let mut open: Vec<&Waiting> = self.requests.open().collect();
+        open.sort_by_key(|request| request.position());
+        for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
+            observer::observe_waiting(self.question, &mut late, &self.infos, request, request.position());
+        }
+        self.question.merge(&mut late, whole);
+        Outcome { partial: late, account: self.account(self.accounts.clone(), self.requests.totals()) }
+    }
+
+    fn account(&self, sources: Vec<SourceAccount>, totals: Totals) -> Account {
+        Account {
+            sources,
+            unfinished_requests: totals.unfinished_requests,
+            unpaired_halves: totals.unpaired_halves,
+            extra_responses: totals.extra_responses,
+            twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
+            stopped: self.stopped,
+            interrupted: false,
+        }
+    }
+
+    fn in_order<'l>(&'l self, partial: &'l mut Q::Partial) -> InOrder<'l, Q> {
+        InOrder { question: self.question, infos: &self.infos, unit: self.unit, partial, repeats: 0 }
     }
 
     /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
@@ -193,14 +240,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         } else {
             requests.finish(&mut self)
         };
-        let account = Account {
-            sources: std::mem::take(&mut self.accounts),
-            unfinished_requests: totals.unfinished_requests,
-            unpaired_halves: totals.unpaired_halves,
-            extra_responses: totals.extra_responses,
-            twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
-            stopped: self.stopped,
-        };
+        let sources = std::mem::take(&mut self.accounts);
+        let account = self.account(sources, totals);
         (Outcome { partial: self.collect(partials), account }, early)
     }
 
@@ -251,13 +292,13 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
 
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
         let (question, late) = (self.question, &mut self.late);
-        let (slot, _) = observer::observe_pair(question, late, self.infos, request, Some(response), position);
+        let (slot, _) = observer::observe_pair(question, late, &self.infos, request, Some(response), position);
         (LATE, slot)
     }
 
     fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
         let (slot, own) = if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            observer::observe_waiting(self.question, &mut self.late, self.infos, request, position)
+            observer::observe_waiting(self.question, &mut self.late, &self.infos, request, position)
         } else {
             Default::default()
         };
