@@ -11,7 +11,7 @@ pub enum Exit {
     No,
     /// 2: wrong usage, or nothing could be read.
     Usage,
-    /// 3: answered, but some input could not be read.
+    /// 3: answered, but some input could not be read, or reading was interrupted.
     Incomplete,
 }
 

@@ -2,14 +2,18 @@
 
 use std::process::ExitCode;
 
-use auditq::cli::resolve;
+use auditq::cli::{resolve, stop_on_interrupt};
 use auditq::exit::Exit;
 use auditq::render::sink::Sink;
 use auditq::run::run;
 
 fn main() -> ExitCode {
     match resolve(std::env::args_os()) {
-        Ok(config) => run(config).into(),
+        Ok(config) => {
+            // Where signals cannot be handled they end the program, as without us.
+            let _ = stop_on_interrupt(&config.stop);
+            run(config).into()
+        }
         Err((text, wanted)) if wanted => {
             let _ = Sink::answers().write(text.as_bytes());
             Exit::Complete.into()

@@ -1,6 +1,10 @@
 //! Runs a configuration: scan, then render. Reads as a list of what the tool can do.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+mod live;
 
 mod gather;
 mod inspect;
@@ -8,9 +12,9 @@ mod inspect;
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::newest::Newest;
-use crate::aggregate::overview::Overview;
-use crate::aggregate::rows::{Rows, SortKey, SortValue};
-use crate::aggregate::summary::{Key, Summary};
+use crate::aggregate::overview::{Overview, OverviewPartial};
+use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue};
+use crate::aggregate::summary::{Key, Summary, SummaryPartial};
 use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
@@ -27,9 +31,12 @@ use gather::{Kept, Wanted};
 
 /// Does what was asked, and says on standard error what must be said.
 pub fn run(config: Config) -> Exit {
-    let Config { command, files, options, output, hints } = config;
+    let Config { command, files, follow, stop, options, output, hints } = config;
     let ready = || {
-        let run = Run { inputs: discover(&files), options, output };
+        // What is followed is found when it is there.
+        let inputs = if follow { Discovery::default() } else { discover(&files) };
+        let progress = Progress { stop, ..Progress::default() };
+        let run = Run { files, inputs, live: follow, progress, options, output };
         if output.notes {
             run.say(&(messages::hints(&hints) + &messages::skipped(&run.inputs)));
         }
@@ -55,7 +62,11 @@ fn print(text: &[u8]) -> Exit {
 }
 
 struct Run {
+    files: Vec<PathBuf>,
     inputs: Discovery,
+    /// Whether the files are followed.
+    live: bool,
+    progress: Progress,
     options: crate::scan::Options,
     output: Output,
 }
@@ -71,10 +82,10 @@ impl Run {
         question: &Q,
         emit: &mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     ) -> Outcome<Q::Partial> {
-        let counter = Progress::default();
         let total = total_size(&self.inputs);
-        progress::with_bar(self.output.progress, &counter, total, || {
-            scan(&self.inputs, &self.options, question, &counter, emit)
+        self.progress.bytes.store(0, Ordering::Relaxed);
+        progress::with_bar(self.output.progress, &self.progress, total, || {
+            scan(&self.inputs, &self.options, question, &self.progress, emit)
         })
     }
 
@@ -107,6 +118,9 @@ impl Run {
         // nothing, so only what could not be opened counts.
         let opened = account.stopped.then(|| account.only_unreadable());
         let account = opened.as_ref().unwrap_or(account);
+        if account.interrupted {
+            self.say(&messages::interrupted(account, total_size(&self.inputs)));
+        }
         self.say(&messages::evidence(account));
         if self.output.notes {
             self.say(&messages::remarks(account));
@@ -160,7 +174,7 @@ impl Run {
             Err(exit) => return exit,
         };
         let (mut matched, mut account) = answered;
-        if matched == 0 && account.passed() > 0 && sink.failure().is_none() {
+        if matched == 0 && account.passed() > 0 && !account.interrupted && sink.failure().is_none() {
             // That nothing was found must be certain: every line is proved.
             self.options.sift = None;
             (matched, account) = match self.rows(&rows, &config, &mut sink) {
@@ -195,7 +209,7 @@ impl Run {
     fn stream(&self, rows: &Rows<'_>, config: &QueryConfig, sink: &mut Sink<std::io::Stdout>) -> (u64, Account) {
         let mut matched = 0u64;
         let limit = config.limit.unwrap_or(u64::MAX);
-        let outcome = self.scan(rows, &mut |partial| {
+        let mut emit = |partial: RowsPartial| {
             let mut text = Vec::new();
             let full = partial.each(|row| {
                 text.extend_from_slice(row);
@@ -203,7 +217,11 @@ impl Run {
                 if matched >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             if sink.write(&text).is_break() { ControlFlow::Break(()) } else { full }
-        });
+        };
+        let outcome = match self.live {
+            true => self.follow(rows, None, &mut emit),
+            false => self.scan(rows, &mut emit),
+        };
         (matched, outcome.account)
     }
 
@@ -238,22 +256,37 @@ impl Run {
         if let Err(exit) = self.resolve_last(&mut config.filter) {
             return exit;
         }
-        let mut out = Vec::new();
-        let (account, notes) = if config.keys.is_empty() {
-            (self.overview(&config, &mut out), String::new())
+        let filter = config.filter.clone();
+        let answer = if config.keys.is_empty() {
+            self.answered(&Overview { filter }, config.format, &|outcome| self.overview(&config, outcome))
         } else {
-            self.groups(&config, &mut out)
+            let question = Summary { filter, keys: config.keys.clone() };
+            self.answered(&question, config.format, &|outcome| self.groups(&config, outcome))
         };
-        self.answer(&out, config.format, &notes, &account)
+        self.answer(&answer.text, config.format, &answer.notes, &answer.account)
     }
 
-    fn groups(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> (Account, String) {
-        let mut notes = String::new();
-        let question = Summary { filter: config.filter.clone(), keys: config.keys.clone() };
-        let outcome = self.collect(&question);
+    /// Scans for an answer. In a live run it is shown meanwhile where somebody can watch.
+    fn answered<Q: Question<Partial: Clone>>(
+        &self,
+        question: &Q,
+        format: SummaryFormat,
+        write: &dyn Fn(Outcome<Q::Partial>) -> Answer,
+    ) -> Answer {
+        if !self.live {
+            return write(self.collect(question));
+        }
+        let mut paint = |so_far| headline(&write(so_far).text, self.output.color).into_owned();
+        let paint: Option<live::Paint<'_, _>> = if is_for_people(format) { Some(&mut paint) } else { None };
+        write(self.follow(question, paint, &mut |_| ControlFlow::Continue(())))
+    }
+
+    fn groups(&self, config: &SummaryConfig, outcome: Outcome<SummaryPartial>) -> Answer {
+        let (mut notes, mut text) = (String::new(), Vec::new());
+        let out = &mut text;
         let long_running = outcome.partial.long_running;
         let (total, mut groups) = outcome.partial.finish();
-        let table = matches!(config.format, SummaryFormat::Table | SummaryFormat::Wide);
+        let table = is_for_people(config.format);
         let top = config.top.or((table && !config.over_time).then_some(TOP)).unwrap_or(usize::MAX);
         let hidden = groups.len().saturating_sub(top);
         groups.truncate(top);
@@ -277,7 +310,7 @@ impl Run {
                 notes = self.group_notes(hidden, groups.len(), long_running, &config.keys);
             }
         }
-        (outcome.account, notes)
+        Answer { text, notes, account: outcome.account }
     }
 
     /// What a table does not show by itself.
@@ -297,8 +330,9 @@ impl Run {
         notes
     }
 
-    fn overview(&self, config: &SummaryConfig, out: &mut Vec<u8>) -> Account {
-        let outcome = self.collect(&Overview { filter: config.filter.clone() });
+    fn overview(&self, config: &SummaryConfig, outcome: Outcome<OverviewPartial>) -> Answer {
+        let mut text = Vec::new();
+        let out = &mut text;
         let answer = outcome.partial.finish(CHART_WIDTH);
         let unit = self.options.unit;
         match config.format {
@@ -317,12 +351,12 @@ impl Run {
                 overview(unit, &answer, config.top, unfinished, self.output.zone, out);
             }
         }
-        outcome.account
+        Answer { text, notes: String::new(), account: outcome.account }
     }
 
     /// Prints an answer, then what there is to say about it.
     fn answer(&self, out: &[u8], format: SummaryFormat, notes: &str, account: &Account) -> Exit {
-        let emphasised = matches!(format, SummaryFormat::Table | SummaryFormat::Wide);
+        let emphasised = is_for_people(format);
         let mut sink = Sink::answers();
         if !account.nothing_read() {
             let _ = sink.write(&headline(out, self.output.color && emphasised));
@@ -332,6 +366,17 @@ impl Run {
         }
         self.conclude(account, sink.failure())
     }
+}
+
+/// An answer, and what there is to say about it.
+struct Answer {
+    text: Vec<u8>,
+    notes: String,
+    account: Account,
+}
+
+const fn is_for_people(format: SummaryFormat) -> bool {
+    matches!(format, SummaryFormat::Table | SummaryFormat::Wide)
 }
 
 /// So many groups a table shows unless told otherwise.

@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bumpalo::Bump;
 
 mod desk;
+pub mod live;
 mod merger;
 mod observer;
 mod reel;
@@ -82,11 +83,13 @@ pub struct Outcome<P> {
     pub account: Account,
 }
 
-/// Progress of a run, read by whoever shows it.
+/// Progress of a run, read by whoever shows it, and the way to end it.
 #[derive(Default)]
 pub struct Progress {
     /// Bytes taken from sources so far, before decompression where that is known.
     pub bytes: AtomicU64,
+    /// Set by whoever wants the run to end early, with the answer so far.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Runs a question over the inputs. `emit` receives the partials of a question answered in order,
@@ -100,6 +103,7 @@ pub fn scan<Q: Question>(
 ) -> Outcome<Q::Partial> {
     let sought = sought::sought(inputs, options, question);
     let (outcome, early) = scan_part(inputs, options, question, progress, emit, sought.as_ref());
+    let sought = sought.filter(|_| !outcome.account.interrupted);
     match sought.and_then(|sought| sought.further_back(early, &outcome.account)) {
         Some(sought) => scan_part(inputs, options, question, progress, emit, Some(&sought)).0,
         None => outcome,
@@ -134,7 +138,7 @@ fn scan_part<Q: Question>(
         sought: sought.filter(|_| sought::counts_requests::<Q>(options)),
         // What is counted, rather than shown, is told with an account of all events.
         sieve: question.filter().filter(|_| Q::IN_ORDER).and_then(|filter| Sieve::new(&filter.users()?)),
-        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned())),
+        desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned(), &progress.stop)),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
         merger: Mutex::new(Merger::new(question, &infos, options.unit, sought, &mail, emit)),
@@ -145,8 +149,14 @@ fn scan_part<Q: Question>(
         // One thread, or a system that gives no more: the caller's own does the work.
         _ => run.work(1),
     };
-    let merger = run.merger.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let interrupted = run.is_interrupted(&inputs.sources);
+    let mut merger = run.merger.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if interrupted && !Q::IN_ORDER {
+        // What threads have observed is in the answer already, so it must be in the account.
+        merger.absorb_rest(run.shelf.into_inner().unwrap_or_else(PoisonError::into_inner));
+    }
     let (mut outcome, early) = merger.finish(partials);
+    outcome.account.interrupted = interrupted;
     for (name, reason) in &inputs.unreadable {
         outcome.account.sources.push(unreadable(name, reason));
     }
@@ -231,14 +241,7 @@ impl<Q: Question> Run<'_, '_, Q> {
     }
 
     fn worker(&self, owner: Owner) -> Q::Partial {
-        let mut bench = Bench {
-            buffer: Vec::new(),
-            arena: Bump::new(),
-            passages: Vec::new(),
-            partial: self.question.empty(),
-            state: ChunkState::default(),
-            owner,
-        };
+        let mut bench = Bench::new(self.question, owner);
         let mut next = None;
         while let Some(task) = next.take().or_else(|| self.next_task()) {
             next = self.run_task(task, &mut bench);
@@ -257,11 +260,24 @@ impl<Q: Question> Run<'_, '_, Q> {
             if desk.is_empty() {
                 return None;
             }
+            if self.progress.stop.load(Ordering::Relaxed) && !desk.is_closed() {
+                desk.close();
+                self.wake.notify_all();
+            }
             if let Some(task) = desk.take(self.sources, self.options.chunk) {
                 return Some(task);
             }
+            if desk.is_closed() {
+                return None;
+            }
             desk = self.wake.wait(desk).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Whether the run was told to end before all was read. Of a pipe that is never known.
+    fn is_interrupted(&self, sources: &[Source]) -> bool {
+        let pipe = || sources.iter().any(|source| !source.is_rereadable());
+        lock(&self.desk).is_closed() || (self.progress.stop.load(Ordering::Relaxed) && pipe())
     }
 
     /// Does a piece of work and tells what the same thread shall do next, if that is certain.
@@ -307,7 +323,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         });
         bench.buffer = buffer;
         self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
-        let mut finished = self.close(bench, carry);
+        let mut finished = bench.clear(self.question, carry);
         if let Err(error) = result {
             finished.evidence.failures.push(crate::input::source::plain_reason(&error));
         }
@@ -332,7 +348,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             self.parse(ticket, chunk.region(&batch.buffer), None, &mut carry, bench);
         }
         lock(&self.desk).recycle(batch.buffer);
-        let mut finished = self.close(bench, carry);
+        let mut finished = bench.clear(self.question, carry);
         finished.unreadable = batch.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
         finished.evidence.failures.extend(batch.failure.filter(|_| last));
         finished.packing = batch.packing;
@@ -399,20 +415,6 @@ impl<Q: Question> Run<'_, '_, Q> {
         used
     }
 
-    /// Takes what the chunk gave off the bench.
-    fn close(&self, bench: &mut Bench<Q::Partial>, carry: Carry) -> Finished<Q::Partial> {
-        let evidence = bench.state.close_evidence(carry.lines);
-        let (passages, open) = (std::mem::take(&mut bench.passages), bench.state.end());
-        let early = std::mem::take(&mut bench.state.early);
-        let journal = bench.state.journal.hand_on();
-        let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut bench.partial, self.question.empty()));
-        let weight = journal.weight() + partial.as_ref().map_or(0, |partial| self.question.weight(partial));
-        let held: usize =
-            open.iter().chain(passages.iter().map(|passage| &passage.loose)).map(|line| line.text.len()).sum();
-        let weight = weight + held;
-        Finished { passages, evidence, journal, partial, open, weight, early, ..Finished::nothing(bench.owner) }
-    }
-
     /// Lays a chunk's result down and absorbs whatever is next in order, unless another thread is
     /// already doing that.
     fn shelve(&self, ticket: Ticket, finished: Finished<Q::Partial>) {
@@ -471,6 +473,26 @@ struct Bench<P> {
     state: ChunkState,
     passages: Vec<Passage<P>>,
     owner: Owner,
+}
+
+impl<P> Bench<P> {
+    fn new<Q: Question<Partial = P>>(question: &Q, owner: Owner) -> Self {
+        let (partial, state) = (question.empty(), ChunkState::default());
+        Bench { buffer: Vec::new(), arena: Bump::new(), passages: Vec::new(), partial, state, owner }
+    }
+
+    /// Takes what a chunk gave off the bench.
+    fn clear<Q: Question<Partial = P>>(&mut self, question: &Q, carry: Carry) -> Finished<P> {
+        let evidence = self.state.close_evidence(carry.lines);
+        let (passages, open) = (std::mem::take(&mut self.passages), self.state.end());
+        let early = std::mem::take(&mut self.state.early);
+        let journal = self.state.journal.hand_on();
+        let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut self.partial, question.empty()));
+        let weight = journal.weight() + partial.as_ref().map_or(0, |partial| question.weight(partial));
+        let loose = open.iter().chain(passages.iter().map(|passage| &passage.loose));
+        let weight = weight + loose.map(|line| line.text.len()).sum::<usize>();
+        Finished { passages, evidence, journal, partial, open, weight, early, ..Finished::nothing(self.owner) }
+    }
 }
 
 impl<P> Finished<P> {

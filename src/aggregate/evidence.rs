@@ -245,6 +245,8 @@ pub struct Account {
     pub twice_in_rows: u64,
     /// Whether reading stopped early because the answer was complete (`--limit`).
     pub stopped: bool,
+    /// Whether the run was told to end before all was read.
+    pub interrupted: bool,
 }
 
 /// One source and its account.
@@ -287,7 +289,7 @@ pub struct DamageRow {
 impl Account {
     /// Whether all input was read and understood.
     pub fn is_complete(&self) -> bool {
-        self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
+        !self.interrupted && self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
     }
 
     /// Whether there were sources and none could be read.

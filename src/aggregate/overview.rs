@@ -23,7 +23,7 @@ pub struct Overview {
 }
 
 /// A partial answer to [`Overview`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct OverviewPartial {
     total: Stats,
     groups: Groups<u64>,

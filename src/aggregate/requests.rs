@@ -318,14 +318,20 @@ impl Requests {
 
     /// The input has ended: reports every request that was never settled, in input order.
     pub fn finish(mut self, listener: &mut impl Listener) -> Totals {
+        let totals = self.totals();
         let mut left: Vec<Waiting> = self.waiting.drain().map(|(_, stage)| stage).collect();
         left.sort_by_key(|stage| stage.position);
-        let lines = left.iter().filter(|stage| stage.kind == Kind::RequestLine).count() as u64;
         for stage in &left {
             listener.unfinished(stage, stage.position);
         }
+        totals
+    }
+
+    /// What would be left over if the input ended here.
+    pub fn totals(&self) -> Totals {
+        let lines = self.waiting.values().filter(|stage| stage.kind == Kind::RequestLine).count() as u64;
         Totals {
-            unfinished_requests: self.unfinished + left.len() as u64,
+            unfinished_requests: self.unfinished + self.waiting.len() as u64,
             unpaired_halves: lines + self.unpaired + self.responses.len() as u64,
             extra_responses: self.extra_responses,
             revived: self.revived,

@@ -50,7 +50,7 @@ pub struct Row {
 }
 
 /// The rows of one chunk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct RowsPartial {
     text: Vec<u8>,
     rows: Vec<Row>,

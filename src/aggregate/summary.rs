@@ -213,7 +213,7 @@ const ABSENT: u32 = u32::MAX;
 
 /// Groups of requests, found by their key values: by a hash of them, that is, as requests are told
 /// apart. So only the table and the counts are touched for each request, not the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Groups<S> {
     table: HashMap<u64, u32, hash::AsIs>,
     /// The key values of each group, encoded.
@@ -346,7 +346,7 @@ pub struct Summary {
 }
 
 /// A partial answer to [`Summary`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SummaryPartial {
     /// Whether requests can be in several groups.
     several: bool,

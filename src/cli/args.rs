@@ -15,7 +15,7 @@ use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 #[derive(Parser, Debug)]
 #[command(name = "auditq", version, about, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 answered from complete evidence; 1 a yes/no question was answered no; \
-2 wrong usage, or nothing could be read; 3 answered, but some input could not be read.")]
+2 wrong usage, or nothing could be read; 3 answered, but some input could not be read, or reading was interrupted.")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Sub,
@@ -48,6 +48,7 @@ Examples:
   auditq query --verb delete -r deploy/nginx -n shop audit.log     who deleted it, and when
   auditq query -u 'bob*' --since 2026-03-09T08:00Z /var/log/kubernetes/audit/
   kubectl -n kube-system logs kube-apiserver-cp1 | auditq query --failed
+  auditq query -f --verb delete /var/log/kubernetes/audit/         as it happens, through rotation
   auditq query -r pods/exec -o wide audit.log                      also the sessions still open
   auditq query --code 5xx --sort-by latency --reverse --limit 20 audit.log
   auditq query -r secrets -o json audit.log | jq .user.username    the original events";
@@ -57,7 +58,8 @@ Examples:
   auditq summary audit.log                                         one screen that names what dominates
   auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
   auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
-  auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet";
+  auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet
+  auditq summary -f --by user,verb audit.log                       live, until interrupted";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -75,6 +77,8 @@ pub fn completion_script(shell: Shell) -> Vec<u8> {
 pub(super) struct QueryArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) follow: FollowArgs,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     #[command(flatten)]
@@ -107,6 +111,8 @@ pub(super) struct QueryArgs {
 pub(super) struct SummaryArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) follow: FollowArgs,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     #[command(flatten)]
@@ -146,6 +152,13 @@ pub(super) struct InputArgs {
     /// Files or directories; none, or `-`, is standard input
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FollowArgs {
+    /// Read on while the logs are written, through rotation, and new logs in directories, until interrupted
+    #[arg(short, long)]
+    pub(super) follow: bool,
 }
 
 #[derive(Args, Debug)]

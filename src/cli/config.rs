@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::Utc;
 use clap::{ColorChoice, Parser};
@@ -26,6 +28,10 @@ pub struct Config {
     pub command: Command,
     /// Files and directories as named.
     pub files: Vec<PathBuf>,
+    /// Whether they are followed while they are written.
+    pub follow: bool,
+    /// Ends the run early when set.
+    pub stop: Arc<AtomicBool>,
     /// How the scan is driven.
     pub options: Options,
     /// How and where the answer is shown.
@@ -47,6 +53,8 @@ pub struct Output {
     pub progress: bool,
     /// Whether notes and hints are wanted.
     pub notes: bool,
+    /// On a terminal that can paint over what it shows, how many lines it has.
+    pub screen: Option<fn() -> usize>,
 }
 
 /// What to do.
@@ -159,11 +167,16 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
 
 fn plain(command: Command) -> Config {
     let options = Options { threads: 1, chunk: CHUNK, unit: Unit::Request, seek: None, sift: None };
-    let output = Output { zone: TimeZoneChoice::Utc, terminal: false, color: false, progress: false, notes: false };
-    Config { command, files: Vec::new(), options, output, hints: Vec::new() }
+    let zone = TimeZoneChoice::Utc;
+    let output = Output { zone, terminal: false, color: false, progress: false, notes: false, screen: None };
+    Config { command, files: Vec::new(), follow: false, stop: Arc::default(), options, output, hints: Vec::new() }
 }
 
 fn query(args: QueryArgs) -> Result<Config, String> {
+    let follow = args.follow.follow;
+    if follow {
+        refuse_with_follow(&args)?;
+    }
     let format = RowFormat::parse(&args.output)?;
     let sort = args.sort_by.as_deref().map(sort).transpose()?;
     // Reversing input order alone would need all of it; by time it means something.
@@ -180,7 +193,8 @@ fn query(args: QueryArgs) -> Result<Config, String> {
         headers: !args.no_headers,
         exit_status: args.exit_status,
     });
-    finish(command, args.input.files, &args.common, unit, read_all, hints)
+    let config = finish(command, args.input.files, &args.common, unit, read_all, hints)?;
+    Ok(Config { follow, ..config })
 }
 
 fn summary(args: SummaryArgs) -> Result<Config, String> {
@@ -204,12 +218,17 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
             keys.push(key);
         }
     }
+    let follow = args.follow.follow;
+    if follow {
+        refuse_last(&args.filter)?;
+    }
     let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
     let (filter, hints) = filter(args.filter)?;
     let over_time = args.every.is_some();
     let command =
         Command::Summary(SummaryConfig { filter, keys, over_time, top: args.top, format, headers: !args.no_headers });
-    finish(command, args.input.files, &args.common, unit, read_all, hints)
+    let config = finish(command, args.input.files, &args.common, unit, read_all, hints)?;
+    Ok(Config { follow, ..config })
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
@@ -252,8 +271,46 @@ fn finish(
         color: wants_color(common.color),
         progress: !common.quiet && std::io::stderr().is_terminal(),
         notes: !common.quiet,
+        screen: paints().then_some(screen_height),
     };
-    Ok(Config { command, files, options, output, hints })
+    Ok(Config { command, files, follow: false, stop: Arc::default(), options, output, hints })
+}
+
+/// A live run has no last rows, and none that come first.
+fn refuse_with_follow(args: &QueryArgs) -> Result<(), String> {
+    let never = "rows are printed as they come, and the log does not end";
+    if args.sort_by.is_some() || args.reverse {
+        let flag = if args.sort_by.is_some() { "--sort-by" } else { "--reverse" };
+        return Err(format!("{flag} with --follow: {never}\n  help: leave one of them out"));
+    }
+    if args.tail.is_some() {
+        return Err(format!("--tail with --follow: {never}\n  help: give --since to leave out what is older"));
+    }
+    refuse_last(&args.filter)
+}
+
+/// The newest event of a live log is always another one.
+fn refuse_last(args: &FilterArgs) -> Result<(), String> {
+    if args.last.is_some() {
+        return Err("--last with --follow: the log has no newest event yet to count back from\n  \
+             help: give --since, which counts back from now"
+            .to_owned());
+    }
+    Ok(())
+}
+
+/// Whether standard output is a terminal that can paint over what it shows.
+fn paints() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|kind| kind != "dumb" && !kind.is_empty())
+}
+
+/// How many lines the terminal has.
+fn screen_height() -> usize {
+    let usual = 24;
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(usual, |size| match size.ws_row {
+        0 => usual,
+        lines => usize::from(lines),
+    })
 }
 
 /// Whether to colour: as told, else on a terminal where `NO_COLOR` is not set.

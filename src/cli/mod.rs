@@ -4,7 +4,11 @@
 
 mod args;
 mod config;
+mod interrupt;
+mod pace;
 mod receive;
 
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, resolve};
+pub use interrupt::stop_on_interrupt;
+pub use pace::Pace;

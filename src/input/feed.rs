@@ -9,11 +9,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bumpalo::Bump;
 use memchr::{memchr_iter, memrchr_iter};
 
 use super::decompress::{self, Packing, Stream};
+use super::pipe::Pipe;
 use super::section::{Section, SectionReader};
 use super::source::{Inside, Source, plain_reason};
 use super::tar::BLOCK;
@@ -33,20 +35,23 @@ pub enum Opened {
     Stream(Box<StreamFeed>),
 }
 
-/// Opens a source.
+/// Opens a source. Pipes end when `stop` is set.
 ///
 /// # Errors
 /// Fails, in words, when it cannot be opened or its first bytes cannot be read.
-pub fn open(source: &Source) -> Result<Opened, String> {
+pub fn open(source: &Source, stop: &Arc<AtomicBool>) -> Result<Opened, String> {
     let stream = |stream, live| Opened::Stream(Box::new(StreamFeed::new(stream, live)));
-    let Some(path) = &source.path else { return Ok(stream(Box::new(io::stdin()), true)) };
+    let Some(path) = &source.path else {
+        let pipe = Pipe::stdin(stop).map_err(|error| plain_reason(&error))?;
+        return Ok(stream(Box::new(pipe), true));
+    };
     if let Inside::Unpacked(_) | Inside::Deflated(_) = source.inside {
         return Ok(stream(source.raw().map_err(|error| plain_reason(&error))?, false));
     }
     let file = File::open(path).map_err(|error| plain_reason(&error))?;
     let data = file.metadata().map_err(|error| plain_reason(&error))?;
     if !data.is_file() {
-        return Ok(stream(Box::new(file), true));
+        return Ok(stream(Box::new(Pipe::of(file, stop)), true));
     }
     let (section, part) = match source.inside {
         Inside::Range { start, length } => (Section::from(file, start), Some((start, length))),
@@ -282,6 +287,8 @@ pub struct StreamFeed {
     in_nul_run: bool,
     ended: bool,
     arena: Bump,
+    /// When to look at what was offered.
+    trial: Trial,
     /// How the stream was packed, once known.
     pub packing: Packing,
     /// Why reading ended early, in words.
@@ -301,9 +308,46 @@ impl StreamFeed {
             in_nul_run: false,
             ended: false,
             arena: Bump::new(),
+            trial: Trial::default(),
             packing: Packing::Plain,
             failure: None,
         }
+    }
+
+    /// A feed of plain bytes that are read elsewhere and [offered](StreamFeed::offer).
+    pub(super) fn offered() -> Self {
+        let mut feed = StreamFeed::new(Box::new(io::empty()), true);
+        feed.raw = None;
+        feed
+    }
+
+    /// Takes bytes that follow those before and gives a chunk in `buffer` if records are complete.
+    /// Where more bytes can be had at once, `starved` is false, and the last records may wait for them.
+    pub(super) fn offer(&mut self, bytes: &[u8], starved: bool, buffer: &mut Vec<u8>) -> Option<StreamChunk> {
+        self.rest.extend_from_slice(bytes);
+        if !self.trial.is_due(&self.rest) {
+            return None;
+        }
+        std::mem::swap(&mut self.rest, buffer);
+        let cut = self.cut(buffer, starved);
+        self.rest.clear();
+        self.rest.extend_from_slice(&buffer[cut..]);
+        if cut == 0 {
+            return None;
+        }
+        self.trial = Trial::default();
+        Some(self.chunk(&buffer[..cut], RegionEnd::RecordStart))
+    }
+
+    /// How many bytes were offered.
+    pub(super) const fn taken(&self) -> u64 {
+        self.offset + self.rest.len() as u64
+    }
+
+    /// Nothing follows the bytes offered: gives what is left of them.
+    pub(super) fn end(&mut self, buffer: &mut Vec<u8>) -> StreamChunk {
+        let filled = self.take_rest(buffer);
+        self.chunk(&buffer[..filled], RegionEnd::Source)
     }
 
     /// Whether it may stay silent for long: it is handed on as it arrives.

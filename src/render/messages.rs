@@ -23,6 +23,13 @@ pub fn last_of_pipe(name: &str) -> String {
     )
 }
 
+/// Reading was interrupted; `total` is the size of the input where that is known.
+pub fn interrupted(account: &Account, total: Option<u64>) -> String {
+    let total = total.filter(|_| account.sources.iter().all(|source| source.compression.is_none()));
+    let of = total.map_or_else(String::new, |total| format!(" of {}", human::bytes(total)));
+    format!("auditq: interrupted: {}{of} read; this is the answer so far\n", human::bytes(account.bytes()))
+}
+
 /// Standard output cannot be written.
 pub fn output_failed(failure: &str) -> String {
     format!("auditq: standard output: {failure}\n")
@@ -37,12 +44,22 @@ pub fn spill_failed(failure: &str) -> String {
     )
 }
 
+/// Something that happened to a file that is followed.
+pub fn note(file: &str, note: &str) -> String {
+    format!("auditq: note: {}: {}\n", text_for_terminal(file), text_for_terminal(note))
+}
+
 /// What was left out on purpose.
 pub fn skipped(inputs: &Discovery) -> String {
+    left_out(&inputs.skipped)
+}
+
+/// The same, of files by path and reason.
+pub fn left_out(files: &[(String, String)]) -> String {
     let line = |(path, reason): &(String, String)| {
         format!("auditq: note: {} left out: {}\n", text_for_terminal(path), text_for_terminal(reason))
     };
-    inputs.skipped.iter().map(line).collect()
+    files.iter().map(line).collect()
 }
 
 /// What could not be read, reason by reason, and one line that sums it up; empty when all was read.
@@ -117,6 +134,10 @@ fn summary_line(account: &Account, unreadable: usize) -> String {
             human::counted(account.sources.len() as u64, "input")
         ));
     }
+    if parts.is_empty() {
+        // It was interrupted, which is told by itself.
+        return String::new();
+    }
     format!("auditq: evidence incomplete: {}\n", parts.join(", "))
 }
 
@@ -163,7 +184,7 @@ pub fn remarks(account: &Account) -> String {
 /// What was not read to its end because it cannot be in the answer.
 fn passed(account: &Account) -> String {
     let events = account.passed();
-    if events == 0 || account.stopped {
+    if events == 0 || account.stopped || account.interrupted {
         return String::new();
     }
     format!(
@@ -175,7 +196,7 @@ fn passed(account: &Account) -> String {
 /// What was left out of files because it lies outside the time window.
 fn not_read(account: &Account) -> String {
     let bytes = account.not_read();
-    if bytes == 0 || account.stopped {
+    if bytes == 0 || account.stopped || account.interrupted {
         return String::new();
     }
     let probes: u64 = account.sources.iter().filter_map(|source| source.part).map(|part| part.probes).sum();

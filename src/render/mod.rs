@@ -18,6 +18,7 @@ mod path;
 pub mod progress;
 pub mod receive;
 pub mod sanitize;
+pub mod screen;
 pub mod sink;
 pub mod summary;
 mod table;

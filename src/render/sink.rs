@@ -3,6 +3,16 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Whether nobody reads standard output any more, so that nothing that is written will be seen.
+pub fn reader_is_gone() -> bool {
+    let output = io::stdout();
+    let mut output = [PollFd::new(&output, PollFlags::empty())];
+    // Errors are reported without being asked for.
+    poll(&mut output, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}
+
 /// Standard output or standard error.
 #[derive(Debug)]
 pub struct Sink<W> {

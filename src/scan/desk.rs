@@ -7,6 +7,7 @@
 //! merger says whether to read on.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::Ticket;
 use super::reel::{Batch, Reel};
@@ -31,6 +32,10 @@ pub(super) struct Desk {
     threads: usize,
     /// Buffers of batches that were parsed.
     buffers: Vec<Vec<u8>>,
+    /// Set when the run is to end early: pipes end then.
+    stop: Arc<AtomicBool>,
+    /// Whether nothing more is read.
+    closed: bool,
 }
 
 enum State {
@@ -82,7 +87,7 @@ const SLOW_AHEAD_LIMIT: usize = 12 << 20;
 const OPEN_SOURCES: usize = 16;
 
 impl Desk {
-    pub(super) fn new(sources: usize, threads: usize, sought: Option<Sought>) -> Self {
+    pub(super) fn new(sources: usize, threads: usize, sought: Option<Sought>, stop: &Arc<AtomicBool>) -> Self {
         Desk {
             states: (0..sources).map(|_| State::New).collect(),
             sought,
@@ -91,7 +96,19 @@ impl Desk {
             shelved: vec![0; sources],
             threads,
             buffers: Vec::new(),
+            stop: Arc::clone(stop),
+            closed: false,
         }
+    }
+
+    /// From now on nothing more is read; what was read is still given out to be parsed.
+    pub(super) const fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether nothing more is read.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether nothing is left to give out.
@@ -176,6 +193,9 @@ impl Desk {
     fn take_from(&mut self, sources: &[Source], source: usize, size: usize, full: bool) -> Option<Task> {
         let due = self.due;
         let allowed = |chunk: u64| !full || due == Ticket { source, chunk };
+        if self.closed {
+            return self.take_read(source);
+        }
         if matches!(self.states[source], State::New) {
             if !allowed(0) {
                 return None;
@@ -217,6 +237,12 @@ impl Desk {
         }
     }
 
+    /// What was read of a source and not parsed.
+    fn take_read(&mut self, source: usize) -> Option<Task> {
+        let State::Stream(reel) = &mut self.states[source] else { return None };
+        reel.stock.take().map(Task::Parse)
+    }
+
     /// What was wanted of a file has been absorbed: gives out more of it, or leaves the rest.
     pub(super) fn resume(&mut self, source: usize, more: ReadOn, size: usize) {
         match &mut self.states[source] {
@@ -231,7 +257,7 @@ impl Desk {
 
     fn open(&mut self, sources: &[Source], source: usize, size: usize) -> Option<Task> {
         let ticket = Ticket { source, chunk: 0 };
-        match feed::open(&sources[source]) {
+        match feed::open(&sources[source], &self.stop) {
             Ok(Opened::File(_, 0)) => {
                 self.states[source] = State::Done;
                 Some(Task::Empty(ticket))

@@ -8,7 +8,7 @@ use super::observer::{ChunkState, Observer, Texts};
 use super::sought::{Early, Open, ReadOn, Sought};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
-use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Waiting};
+use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Totals, Waiting};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::input::section::Section;
 use crate::input::seek::line_feeds;
@@ -20,13 +20,13 @@ use bumpalo::Bump;
 /// Absorbs chunks in input order.
 pub(super) struct Merger<'r, 'e, Q: Question> {
     question: &'r Q,
-    infos: &'r [SourceInfo],
+    infos: Vec<SourceInfo>,
     unit: Unit,
     emit: &'e mut (dyn FnMut(Q::Partial) -> ControlFlow<()> + Send),
     pub(super) due: Ticket,
     requests: Requests,
-    /// Lines of the source at hand of which the end has not come.
-    pieces: Pieces,
+    /// Lines of which the end has not come, by source.
+    pieces: BTreeMap<usize, Pieces>,
     accounts: Vec<SourceAccount>,
     /// Requests that only became known here.
     late: Q::Partial,
@@ -75,13 +75,13 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             infos.iter().map(|i| SourceAccount { name: i.name.clone(), ..SourceAccount::default() }).collect();
         Merger {
             question,
-            infos,
+            infos: infos.to_vec(),
             unit,
             mail,
             emit,
             due: Ticket { source: 0, chunk: 0 },
             requests: if is_several { Requests::of_several_logs() } else { Requests::default() },
-            pieces: Pieces::default(),
+            pieces: BTreeMap::new(),
             accounts,
             late: question.empty(),
             amendments: BTreeMap::new(),
@@ -147,7 +147,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             Some(mut partial) => {
                 let mut listener = self.in_order(&mut partial);
                 requests.absorb(journal, owner, &mut listener);
-                self.repeats += listener.repeats;
+                let repeats = listener.repeats;
+                self.repeats += repeats;
                 (self.emit)(partial)
             }
             None => {
@@ -163,8 +164,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     /// Joins what is known of a line to what stands before it, and reads it when it is whole. `offset` is
     /// that of the record that ends it.
     fn absorb_line(&mut self, line: Joined, offset: u64) -> ControlFlow<()> {
-        let Some(line) = self.pieces.join(line) else { return ControlFlow::Continue(()) };
         let source = self.due.source;
+        let Some(line) = self.pieces.entry(source).or_default().join(line) else { return ControlFlow::Continue(()) };
         let (arena, mut state, mut passages) = (Bump::new(), ChunkState::default(), Vec::new());
         let mut partial = self.question.empty();
         let mut observer = Observer {
@@ -189,27 +190,82 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         self.absorb_stretch(state.close_evidence(0), journal, Q::IN_ORDER.then_some(partial), LATE)
     }
 
-    fn in_order<'l>(&self, partial: &'l mut Q::Partial) -> InOrder<'l, Q>
+    /// Absorbs what was finished behind a chunk that never came, because the run was told to end.
+    pub(super) fn absorb_rest(&mut self, shelf: BTreeMap<Ticket, Finished<Q::Partial>>) {
+        for (ticket, finished) in shelf {
+            self.due = ticket;
+            let _ = self.absorb(finished);
+        }
+    }
+
+    /// A further source, for a run whose inputs are not known when it starts.
+    pub(super) fn add_source(&mut self, info: SourceInfo) {
+        self.accounts.push(SourceAccount { name: info.name.clone(), ..SourceAccount::default() });
+        self.infos.push(info);
+    }
+
+    /// What is absorbed next of a source is another file of that name: its lines count from one.
+    pub(super) fn restart(&mut self, source: usize) {
+        self.accounts[source].evidence.lines = 0;
+    }
+
+    /// The answer as it would be if the input ended here; `partial` is what the only thread observed.
+    pub(super) fn so_far(&self, partial: &Q::Partial) -> Outcome<Q::Partial>
     where
-        'r: 'l,
+        Q::Partial: Clone,
     {
-        InOrder { question: self.question, infos: self.infos, unit: self.unit, partial, repeats: 0 }
+        let (mut whole, mut late) = (partial.clone(), self.late.clone());
+        for ((owner, slot), amendment) in &self.amendments {
+            self.question.amend(if *owner == LATE { &mut late } else { &mut whole }, *slot, *amendment);
+        }
+        let mut open: Vec<&Waiting> = self.requests.open().collect();
+        open.sort_by_key(|request| request.position());
+        for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
+            observer::observe_waiting(self.question, &mut late, &self.infos, request, request.position());
+        }
+        self.question.merge(&mut late, whole);
+        Outcome { partial: late, account: self.account(self.accounts.clone(), self.requests.totals()) }
+    }
+
+    fn account(&self, sources: Vec<SourceAccount>, totals: Totals) -> Account {
+        Account {
+            sources,
+            unfinished_requests: totals.unfinished_requests,
+            unpaired_halves: totals.unpaired_halves,
+            extra_responses: totals.extra_responses,
+            twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
+            stopped: self.stopped,
+            interrupted: false,
+        }
+    }
+
+    fn in_order<'l>(&'l self, partial: &'l mut Q::Partial) -> InOrder<'l, Q> {
+        InOrder { question: self.question, infos: &self.infos, unit: self.unit, partial, repeats: 0 }
     }
 
     /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
     /// before what was read are counted after all.
     fn leave_source(&mut self) {
-        let goes_on = self.infos.get(self.due.source + 1).is_some_and(|next| next.continues);
+        self.leave_lines();
         let account = &mut self.accounts[self.due.source];
-        let open = if goes_on { Vec::new() } else { self.pieces.rest() };
-        for line in open {
-            account.evidence.unfinished(&line.text, line.bytes);
-        }
         let told = !account.evidence.damage.is_empty() || !account.evidence.failures.is_empty();
         if let (Some(file), Some(part), true) = (self.file.take(), account.part, told) {
             account.evidence.shift_lines(line_feeds(&file, part.start).unwrap_or_default());
         }
         self.due = Ticket { source: self.due.source + 1, chunk: 0 };
+    }
+
+    /// Lines of the source at hand that have not ended go on in the next file of its log, or never end.
+    fn leave_lines(&mut self) {
+        let source = self.due.source;
+        let Some(mut pieces) = self.pieces.remove(&source) else { return };
+        if self.infos.get(source + 1).is_some_and(|next| next.continues) {
+            self.pieces.insert(source + 1, pieces);
+            return;
+        }
+        for line in pieces.rest() {
+            self.accounts[source].evidence.unfinished(&line.text, line.bytes);
+        }
     }
 
     /// Whether the source at hand is read on behind the window, because the end of a request in it
@@ -248,6 +304,11 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     }
 
     pub(super) fn finish(mut self, partials: Vec<Q::Partial>) -> (Outcome<Q::Partial>, Vec<Early>) {
+        for (source, mut pieces) in std::mem::take(&mut self.pieces) {
+            for line in pieces.rest() {
+                self.accounts[source].evidence.unfinished(&line.text, line.bytes);
+            }
+        }
         let mut early = std::mem::take(&mut self.early);
         if self.sought.is_some() && !self.stopped {
             early.append(&mut self.open(false).early);
@@ -264,14 +325,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         } else {
             requests.finish(&mut self)
         };
-        let account = Account {
-            sources: std::mem::take(&mut self.accounts),
-            unfinished_requests: totals.unfinished_requests,
-            unpaired_halves: totals.unpaired_halves,
-            extra_responses: totals.extra_responses,
-            twice_in_rows: if Q::IN_ORDER { totals.revived } else { 0 },
-            stopped: self.stopped,
-        };
+        let sources = std::mem::take(&mut self.accounts);
+        let account = self.account(sources, totals);
         (Outcome { partial: self.collect(partials), account }, early)
     }
 
@@ -322,13 +377,13 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
 
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
         let (question, late) = (self.question, &mut self.late);
-        let (slot, _) = observer::observe_pair(question, late, self.infos, request, Some(response), position);
+        let (slot, _) = observer::observe_pair(question, late, &self.infos, request, Some(response), position);
         (LATE, slot)
     }
 
     fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
         let (slot, own) = if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            observer::observe_waiting(self.question, &mut self.late, self.infos, request, position)
+            observer::observe_waiting(self.question, &mut self.late, &self.infos, request, position)
         } else {
             Default::default()
         };
