@@ -327,6 +327,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
         if let Some(events) = super::lost_events(text) {
             self.visitor.lost(events);
+            let place = self.place(within.at);
+            self.visitor.loss(text, place);
         }
         Inside::default()
     }
