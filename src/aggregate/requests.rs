@@ -216,14 +216,15 @@ impl Requests {
 
     fn settle(&mut self, identity: Identity, mut settled: Settled, own: Repeat, listener: &mut impl Listener) {
         let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
+        if self.settled.is_far(identity) {
+            let before = earlier.map_or(Stages::default(), |stage| stage.stages);
+            listener.repeated_stages(settled.stages.and(before).count());
+            return listener.repeat(settled.owner, settled.slot, own);
+        }
         if let Some(stage) = &earlier {
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             listener.amend(settled.owner, settled.slot, stage.sum());
-        }
-        if self.settled.is_far(identity) {
-            listener.repeated_stages(settled.stages.count());
-            return listener.repeat(settled.owner, settled.slot, own);
         }
         let Some(first) = self.settled.get_mut(identity) else {
             return self.settled.insert(identity, settled);
@@ -260,6 +261,9 @@ impl Requests {
             settled.stages = settled.stages.and(stage.stages);
             let settled = *settled;
             return listener.amend(settled.owner, settled.slot, stage.sum());
+        }
+        if self.settled.is_far(identity) {
+            return listener.repeated_stages(stage.stages.count());
         }
         if stage.kind == Kind::RequestLine
             && let Some(response) = self.responses.remove(&identity.0)
@@ -320,7 +324,8 @@ impl Requests {
     pub fn finish(mut self, listener: &mut impl Listener) -> Totals {
         let totals = self.totals();
         let mut left: Vec<Waiting> = self.waiting.drain().map(|(_, stage)| stage).collect();
-        left.sort_by_key(|stage| stage.position);
+        // Of one record there may be several.
+        left.sort_by_key(|stage| (stage.position, stage.sequence));
         for stage in &left {
             listener.unfinished(stage, stage.position);
         }

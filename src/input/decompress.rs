@@ -163,7 +163,8 @@ fn unpack(packing: Packing, stream: Stream) -> io::Result<Stream> {
         Packing::Gzip => Box::new(Members::new(BufReader::with_capacity(GZIP_STEP, stream))),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(stream)?),
         Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(stream)),
-        Packing::Xz => Box::new(lzma_rust2::XzReader::new(stream, true)),
+        // It takes a read of no bytes, as readers of archives make, for the end of a block; a buffer makes none.
+        Packing::Xz => Box::new(BufReader::new(lzma_rust2::XzReader::new(stream, true))),
     })
 }
 

@@ -285,6 +285,8 @@ pub struct StreamFeed {
     /// Bytes since the last line feed.
     column: u64,
     in_nul_run: bool,
+    /// Whether the line at hand begins as a list does.
+    in_list: bool,
     ended: bool,
     arena: Bump,
     /// When to look at what was offered.
@@ -306,6 +308,7 @@ impl StreamFeed {
             offset: 0,
             column: 0,
             in_nul_run: false,
+            in_list: false,
             ended: false,
             arena: Bump::new(),
             trial: Trial::default(),
@@ -393,9 +396,10 @@ impl StreamFeed {
     }
 
     fn chunk(&mut self, bytes: &[u8], end: RegionEnd) -> StreamChunk {
-        let carry = Carry::at_cut(self.column, self.in_nul_run);
+        let carry = Carry::at_cut(self.column, self.in_nul_run, self.in_list);
         let chunk = StreamChunk { length: bytes.len(), offset: self.offset, end, carry };
         self.offset += bytes.len() as u64;
+        self.in_list = Carry::list_behind(bytes, self.column, self.in_list);
         self.column = Carry::column_behind(bytes, self.column);
         self.in_nul_run = bytes.last() == Some(&0);
         chunk

@@ -167,6 +167,11 @@ pub(super) fn line<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>>
     docker(object, arena).or_else(|| journal(object, arena))
 }
 
+/// The same where lines do not come in pieces.
+pub(super) fn whole_line<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
+    line(object, arena).filter(|line| matches!(line, Line::Withheld))
+}
+
 /// docker's json-file: `{"log":"…\n","stream":"stdout","time":"…"}`, and nothing else. A line longer than 16 KiB
 /// comes in several, of which only the last ends in a line feed. Source: docker's jsonfilelog.
 fn docker<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
@@ -234,13 +239,15 @@ pub(super) fn unpacked<'a>(text: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     let packed = base64::engine::general_purpose::STANDARD.decode(text.trim_ascii()).ok()?;
     let mut unpacked = Vec::new();
     let decoder = flate2::read::MultiGzDecoder::new(packed.as_slice());
-    // Such a message has a mebibyte at most; what unpacks to more is meant to do harm.
-    decoder.take(MOST_UNPACKED).read_to_end(&mut unpacked).ok()?;
+    // Logs pack to a tenth, hardly ever to a fiftieth; what unpacks to more is meant to do harm.
+    let most = (packed.len() as u64 * MOST_RATIO).max(LEAST_UNPACKED);
+    decoder.take(most).read_to_end(&mut unpacked).ok()?;
     Some(arena.alloc_slice_copy(&unpacked))
 }
 
-/// Bytes that a packed member may unpack to.
-const MOST_UNPACKED: u64 = 64 << 20;
+/// A packed member may unpack to so many times its size, and to so many bytes in any case.
+const MOST_RATIO: u64 = 100;
+const LEAST_UNPACKED: u64 = 64 << 10;
 
 /// The text that a JSON string stands for.
 pub(super) fn decoded<'a>(text: Text<'a>, arena: &'a Bump) -> &'a [u8] {

@@ -39,6 +39,12 @@ pub(super) fn origin<'a>(prefix: &'a [u8], arena: &'a Bump) -> Origin<'a> {
     origin
 }
 
+/// Whether what stands before an object may be a prefix, and not the rest of a line that lost its beginning:
+/// a value in an object is no record, however much it looks like one.
+pub(super) fn is_prefix(text: &[u8]) -> bool {
+    !matches!(text.trim_ascii_end().last(), Some(b',' | b'[')) && memmem::find(text, b"\":").is_none()
+}
+
 /// More words than this tell nothing.
 const MOST_WORDS: usize = 8;
 

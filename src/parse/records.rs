@@ -105,13 +105,25 @@ pub struct Carry {
     column: u64,
     /// Whether a run of NUL bytes was cut in two, so that its rest is no record of its own.
     in_nul_run: bool,
+    /// Whether the line at hand begins as a list does.
+    in_list: bool,
 }
 
 impl Carry {
     /// The state at a cut, `column` bytes behind the start of its line, and perhaps within a run of
     /// NUL bytes.
-    pub const fn at_cut(column: u64, in_nul_run: bool) -> Self {
-        Carry { lines: 0, column, in_nul_run }
+    pub const fn at_cut(column: u64, in_nul_run: bool, in_list: bool) -> Self {
+        Carry { lines: 0, column, in_nul_run, in_list }
+    }
+
+    /// Whether the line that `stretch` ends in begins as a list does, given how the line at its beginning does.
+    pub fn list_behind(stretch: &[u8], column: u64, in_list: bool) -> bool {
+        let line = match memchr::memrchr(b'\n', stretch) {
+            Some(feed) => &stretch[feed + 1..],
+            None if column > 0 => return in_list,
+            None => stretch,
+        };
+        line.first() == Some(&b'[')
     }
 
     /// How far behind the start of its line a stretch ends that begins `column` bytes behind one.
@@ -163,6 +175,7 @@ pub fn read_region<'a>(
             None => break,
         }
     }
+    reader.carry.in_list = Carry::list_behind(&region[..at], reader.carry.column, reader.carry.in_list);
     reader.carry.column = Carry::column_behind(&region[..at], reader.carry.column);
     at
 }

@@ -219,7 +219,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.question.amend(if *owner == LATE { &mut late } else { &mut whole }, *slot, *amendment);
         }
         let mut open: Vec<&Waiting> = self.requests.open().collect();
-        open.sort_by_key(|request| request.position());
+        open.sort_by_key(|request| (request.position(), request.sequence()));
         for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
             observer::observe_waiting(self.question, &mut late, &self.infos, request, request.position());
         }

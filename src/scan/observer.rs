@@ -339,7 +339,7 @@ pub(super) fn event_of_waiting<'w>(request: &'w Waiting, arena: &'w Bump) -> Opt
             _ => None,
         },
     };
-    let Some(Object::Event(mut event)) = read else { return None };
+    let Some(Object::Event(mut event) | Object::Reshipped(mut event)) = read else { return None };
     event.origin = request.origin().map(|origin| &*arena.alloc(origin));
     Some(event)
 }

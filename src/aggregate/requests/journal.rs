@@ -120,6 +120,11 @@ impl Waiting {
         self.position
     }
 
+    /// Its place in the order of all events.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// Bytes and number of the stages joined so far.
     pub const fn sum(&self) -> Amendment {
         Amendment { bytes: self.bytes, events: self.events }

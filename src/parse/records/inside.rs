@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 use memchr::memmem;
 
-use super::torn::{RESYNC, RESYNC_TRIES};
+use super::torn::{RESYNC, RESYNC_TRIES, behind_object, may_begin};
 use super::{Bucket, Reader, Reason, Visitor, is_meant_as_event, reason, skip_separators};
 use crate::event::{Event, Format, Origin, RawJson, compact_length};
 use crate::parse::convert::convert;
@@ -68,6 +68,8 @@ pub(super) struct Within<'a> {
     pub(super) origin: Origin<'a>,
     /// How many wrappings are around it.
     pub(super) depth: usize,
+    /// Whether it was packed in text.
+    pub(super) unpacked: bool,
     /// Whether it was put together again from what a collector kept.
     pub(super) rebuilt: bool,
 }
@@ -75,10 +77,10 @@ pub(super) struct Within<'a> {
 impl<'a> Within<'a> {
     /// Directly in a record.
     pub(super) const fn record(record: &'a [u8], at: usize) -> Self {
-        Within { record, at, origin: Origin::NONE, depth: 0, rebuilt: false }
+        Within { record, at, origin: Origin::NONE, depth: 0, unpacked: false, rebuilt: false }
     }
 
-    const fn inner(self, origin: Origin<'a>) -> Self {
+    pub(super) const fn inner(self, origin: Origin<'a>) -> Self {
         Within { origin, depth: self.depth + 1, ..self }
     }
 }
@@ -154,9 +156,12 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Looks into an object that is no event.
     fn wrapped(&mut self, raw: RawJson<'a>, within: Within<'a>, bytes: usize) -> Inside {
         if within.depth >= MOST_WRAPPINGS {
-            return Inside::default();
+            let holds = is_meant_as_event(raw.0) || memmem::find(raw.0, b"auditID").is_some();
+            return if holds { self.fault("wrapped too deeply".into(), bytes, within.at) } else { Inside::default() };
         }
-        let found = envelope::line(raw, self.arena);
+        // Only the lines of a stream come in pieces, not what is wrapped in them.
+        let found =
+            if within.depth == 0 { envelope::line(raw, self.arena) } else { envelope::whole_line(raw, self.arena) };
         let parts = envelope::parts(raw, self.arena);
         let within = within.inner(parts.origin.or(within.origin));
         match found {
@@ -187,7 +192,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// A line whose last piece stands in this record, and the bytes of those before it.
     pub(super) fn joined_line(&mut self, text: Vec<u8>, before: usize, within: Within<'a>) -> Inside {
         let text = self.arena.alloc_slice_copy(&text);
-        let mut inside = self.text(text, Within { record: text, ..within });
+        let mut inside = self.text(text, Within { record: text, ..within }.inner(within.origin));
         inside.joined += before;
         inside
     }
@@ -285,12 +290,13 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let behind = memmem::find_iter(&text[1..], RESYNC).take(RESYNC_TRIES).find_map(|found| {
             let start = found + 1;
             let (object, end) = object::read(text, start, self.arena).ok()?;
-            (skip_separators(text, end, text.len()) == text.len()).then_some((start, object))
+            let is_whole = may_begin(text, 0, start, false) && behind_object(text, end, false) == text.len();
+            is_whole.then_some((start, object))
         });
         let torn = behind.as_ref().map_or(text.len(), |(start, _)| *start);
         if let Some((start, object)) = behind {
             inside.add(self.object(object, within, text.len() - start));
-        } else if let Some(event) = object::salvage(text, self.arena) {
+        } else if truncated && let Some(event) = object::salvage(text, self.arena) {
             self.event(event, within, text.len() + 1);
         }
         let why = if truncated { Cow::Borrowed(IN_TRANSIT) } else { why };
@@ -312,8 +318,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             {
                 return self.holder(list, within);
             }
-        } else if let Some(unpacked) = envelope::unpacked(text, self.arena) {
-            return self.text(unpacked, within.inner(within.origin));
+        } else if !within.unpacked
+            && let Some(unpacked) = envelope::unpacked(text, self.arena)
+        {
+            return self.text(unpacked, Within { unpacked: true, ..within.inner(within.origin) });
         } else if memmem::find(text, b"AUDIT:").is_some() {
             match self.legacy.read(text, self.arena) {
                 Some(Ok(found)) => return self.legacy_line(found, within, text.len() + 1),
@@ -321,7 +329,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 None => {}
             }
         }
-        if let Some(at) = memmem::find(text, b"{\"").filter(|at| *at > 0) {
+        if let Some(at) = memmem::find(text, b"{\"").filter(|at| *at > 0 && prefix::is_prefix(&text[..*at])) {
             let origin = prefix::origin(&text[..at], self.arena).or(within.origin);
             return self.values(text, at, within.inner(origin));
         }
@@ -392,7 +400,7 @@ pub fn read_joined<'a>(
 ) {
     let mut carry = super::Carry::default();
     let mut reader = Reader::over(text, super::RegionEnd::Source, &mut carry, arena, visitor);
-    let mut inside = reader.text(text, Within { origin, ..Within::record(text, 0) });
+    let mut inside = reader.text(text, Within::record(text, 0).inner(origin));
     inside.joined += bytes;
     reader.charge(inside, 0);
 }

@@ -63,11 +63,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let bytes = line.next - line.start;
         let found = cri::split(trim_line(&self.region[line.start..line.end]))?;
         let piece = Piece { stream: found.stream, text: found.text, more: found.more, bytes, origin: Origin::NONE };
+        let within = Within::record(&self.region[line.start..line.next], line.start);
         match self.piece(&piece, line.start) {
-            Pieced::Whole => return None,
+            Pieced::Whole => {
+                let inside = self.text(found.text, within.inner(Origin::NONE));
+                self.charge(inside, bytes);
+            }
             Pieced::Kept | Pieced::Loose(_) => {}
             Pieced::Ends(joined) => {
-                let within = Within::record(&self.region[line.start..line.next], line.start);
                 let inside = self.joined_line(joined.text, joined.bytes - bytes, within);
                 self.charge(inside, bytes);
             }
@@ -80,6 +83,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let text = &self.region[..line.end];
         let bytes = line.next - line.start;
         let found = memmem::find(&text[line.start..], b"{\"").map(|at| line.start + at);
+        let found =
+            found.filter(|&at| prefix::is_prefix(&text[line.start..at]) || at > line.start && text[at - 1] == b'"');
         let record = Within::record(&self.region[line.start..line.next], line.start);
         if let Some(at) = found {
             let within = Within { origin: prefix::origin(&text[line.start..at], self.arena), ..record };

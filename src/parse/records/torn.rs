@@ -19,8 +19,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Counts the torn part of the line as damaged, but saves a whole event behind the tear: two
     /// writers, or a crash, leave half an event and a whole one on one line.
     pub(super) fn broken(&mut self, line: Line, mut tear: Tear) {
+        let is_list = self.is_list(line, tear.from);
         tear.from = self.items_before(line, tear.from);
-        let Some(start) = self.behind_tear(line, tear.from) else {
+        let Some(start) = self.behind(line, tear.from, is_list) else {
             if self.save_carried(tear.from, line.next, &tear) {
                 return;
             }
@@ -70,6 +71,20 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// They must end the line: what stands in the middle of something else is a client's text made to
     /// look like an event. The number of tries is bounded, since a hostile line can hold many.
     pub(super) fn behind_tear(&self, line: Line, from: usize) -> Option<usize> {
+        self.behind(line, from, self.is_list(line, from))
+    }
+
+    /// Whether the line is a list of records, or the record at `from` is.
+    fn is_list(&self, line: Line, from: usize) -> bool {
+        let text = &self.region[..line.end];
+        let begins_as_list = match self.line_start(from) {
+            0 if self.carry.column > 0 => self.carry.in_list,
+            start => text.get(start) == Some(&b'['),
+        };
+        begins_as_list || first_item(text, skip_separators(text, from, line.end)).is_some()
+    }
+
+    fn behind(&self, line: Line, from: usize, is_list: bool) -> Option<usize> {
         let text = &self.region[..line.end];
         let rest = text.get(from + 1..)?;
         // Other objects of a collector's begin as the torn one does.
@@ -80,14 +95,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         });
         let marks = [Some(RESYNC), Some(RESYNC_ITEM), alike].into_iter().flatten();
         let found = |mark| memmem::find_iter(rest, mark).take(RESYNC_TRIES).map(|found| from + 1 + found);
-        marks.filter_map(|mark| found(mark).find(|&start| self.all_whole(start, line.end))).min()
+        let whole = |start: &usize| may_begin(text, from, *start, is_list) && self.all_whole(*start, line.end, is_list);
+        marks.filter_map(|mark| found(mark).find(whole)).min()
     }
 
     /// Whether nothing but whole objects stands from `at` on to the end of the line.
-    fn all_whole(&self, mut at: usize, end: usize) -> bool {
+    fn all_whole(&self, mut at: usize, end: usize, is_list: bool) -> bool {
         let text = &self.region[..end];
         while let Ok((_, close)) = object::read(text, at, self.arena) {
-            at = skip_separators(self.region, close, end);
+            at = behind_object(text, close, is_list);
             if at == end {
                 return true;
             }
@@ -100,6 +116,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn save_carried(&mut self, from: usize, end: usize, tear: &Tear) -> bool {
         let text = &self.region[..end];
         let Some(name) = self.first_name(from, end).filter(|name| known_name(name).is_none()) else { return false };
+        // Where the event's own members stand among the collector's, the strings are its client's.
+        if API_NAMES.iter().any(|name| memmem::find(&text[from..], name).is_some()) {
+            return false;
+        }
         let within = Within::record(&self.region[from..end], from);
         let (mut inside, mut saved, mut at) = (Inside::default(), 0, from + name.len());
         while let Some(found) = memmem::find(&text[at..], CARRIED).map(|found| at + found) {
@@ -332,6 +352,55 @@ const WHOLE_TRIES: usize = 8;
 
 /// The bytes needed to tell a definite start.
 const START_WIDTH: usize = 5;
+
+/// Whether a record may begin at `start`, behind a tear of the one that begins at `from`. A value in a body
+/// is no record, however much it looks like one: a client has written it. An element is one only in a list of
+/// records. Elsewhere no client's objects can stand, only strings.
+pub(super) fn may_begin(text: &[u8], from: usize, start: usize, is_list: bool) -> bool {
+    match text[from..start].trim_ascii_end().last() {
+        Some(b':') => !is_in_body(text, from, start),
+        Some(b',' | b'[') => is_list || !is_in_body(text, from, start),
+        _ => true,
+    }
+}
+
+/// Whether `start` lies in a body of the event that begins at `from`, as far as can be told.
+fn is_in_body(text: &[u8], from: usize, start: usize) -> bool {
+    let begin = skip_separators(text, from, start);
+    let mut scanner = Scanner::new(&text[..start], begin);
+    if scanner.expect(b'{').is_err() {
+        return true;
+    }
+    let mut first = true;
+    while let Ok(Some(key)) = scanner.key(first) {
+        first = false;
+        if scanner.value().is_err() {
+            let name = key.raw();
+            return known_name(name).is_none() || matches!(name, b"requestObject" | b"responseObject" | b"items");
+        }
+    }
+    // Between two members, where nothing but a name can stand.
+    false
+}
+
+/// Skips what may stand behind an object that no tear is in: the closing brace of an object around it would
+/// mean that it is a value.
+pub(super) fn behind_object(text: &[u8], close: usize, is_list: bool) -> usize {
+    let fits = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',' || (is_list && matches!(byte, b']' | b'}'));
+    close + text[close..].iter().take_while(|byte| fits(byte)).count()
+}
+
+/// Names of an event's members.
+const API_NAMES: [&[u8]; 8] = [
+    b"\"auditID\"",
+    b"\"requestURI\"",
+    b"\"annotations\"",
+    b"\"userAgent\"",
+    b"\"requestObject\"",
+    b"\"responseObject\"",
+    b"\"apiVersion\"",
+    b"\"objectRef\"",
+];
 
 /// How an object begins that stands in another as text.
 const CARRIED: &[u8] = b"\"{\\\"";
