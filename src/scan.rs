@@ -29,7 +29,7 @@ use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
 use crate::input::feed::{Block, Region, StreamFeed};
 use crate::input::section::Section;
-use crate::input::seek::Stretch;
+use crate::input::seek::{SLACK, Stretch};
 use crate::input::source::{Discovery, Source};
 use crate::parse::pieces::Joined;
 use crate::parse::records::{Carry, RegionEnd, read_region};
@@ -104,6 +104,11 @@ pub fn scan<Q: Question>(
     let sought = sought::sought(inputs, options, question);
     let (outcome, early) = scan_part(inputs, options, question, progress, emit, sought.as_ref());
     let sought = sought.filter(|_| !outcome.account.interrupted);
+    // What was read shows that the file is not in order after all. (Rows that are printed cannot be taken back;
+    // a note says it.)
+    if sought.is_some() && !Q::IN_ORDER && outcome.account.sources.iter().any(|source| source.out_of_order) {
+        return scan_part(inputs, options, question, progress, emit, None).0;
+    }
     match sought.and_then(|sought| sought.further_back(early, &outcome.account)) {
         Some(sought) => scan_part(inputs, options, question, progress, emit, Some(&sought)).0,
         None => outcome,
@@ -161,6 +166,7 @@ fn scan_part<Q: Question>(
         outcome.account.sources.push(unreadable(name, reason));
     }
     for (source, account) in inputs.sources.iter().zip(&mut outcome.account.sources) {
+        account.out_of_order = account.goes_back(SLACK);
         account.evidence.close(source.live && account.compression.is_none());
     }
     (outcome, early)

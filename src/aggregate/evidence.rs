@@ -262,6 +262,8 @@ pub struct SourceAccount {
     pub compression: Option<&'static str>,
     /// Of a file in time order of which only a part was read, what was found out about it.
     pub part: Option<Part>,
+    /// Whether that part shows that the file is not in order of time, so that more of it may matter.
+    pub out_of_order: bool,
 }
 
 /// What is known of a file of which only the part was read that can hold the time window.
@@ -360,6 +362,12 @@ impl Account {
 }
 
 impl SourceAccount {
+    /// Whether only a part was read because the file seemed to be in order of time, and events of that part
+    /// go back by more than this many nanoseconds.
+    pub fn goes_back(&self, slack: i64) -> bool {
+        self.part.is_some() && self.evidence.backward_ns_max > slack
+    }
+
     /// Bytes that were left out on purpose.
     pub fn not_read(&self) -> u64 {
         self.part.map_or(0, |part| part.length.saturating_sub(self.evidence.bytes()))

@@ -35,7 +35,7 @@ const FEWEST: u64 = 8;
 /// Events are taken to stand no further than this from where their time puts them, as long as the
 /// probes say nothing else. An arrival is written once the client is known, and asking who it is may
 /// take a webhook ten seconds.
-const SLACK: i64 = 30_000_000_000;
+pub const SLACK: i64 = 30_000_000_000;
 
 /// The slack is so many times what the worst probe goes back.
 const SLACK_PER_DISORDER: i64 = 8;

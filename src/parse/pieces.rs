@@ -6,6 +6,8 @@
 //! *loose*, and handed on to whoever knows what came before; so is a line of which the last piece has
 //! not come. One that knows what came before, and that is nothing, has no loose ends.
 
+use hashbrown::HashMap;
+
 use crate::event::{Origin, OwnedOrigin};
 
 /// A piece of a line.
@@ -67,20 +69,19 @@ pub enum Pieced {
 /// Open lines that are longer than this together are taken as they are.
 const MOST_HELD: usize = 256 << 20;
 
-/// The streams whose lines are told apart at a time.
-const STREAMS: usize = 256;
-
 /// The lines of some streams, as far as they are known.
 #[derive(Debug, Default)]
 pub struct Pieces {
+    /// In order of first appearance.
     streams: Vec<Stream>,
+    /// Where in `streams` one of that name is.
+    index: HashMap<Box<[u8]>, usize>,
     /// Bytes of text in open lines.
     held: usize,
 }
 
 #[derive(Debug)]
 struct Stream {
-    name: Box<[u8]>,
     /// The line at hand.
     open: Option<Joined>,
     /// Whether it is known where the line at hand began.
@@ -94,8 +95,7 @@ impl Pieces {
         if stream.open.is_none() && !piece.more && stream.known {
             return Pieced::Whole;
         }
-        let name = &stream.name;
-        let open = stream.open.get_or_insert_with(|| Joined::begin(name));
+        let open = stream.open.get_or_insert_with(|| Joined::begin(piece.stream));
         open.add(piece.text, piece.bytes, piece.more, piece.origin.into());
         self.held += piece.text.len();
         if piece.more && self.held < MOST_HELD {
@@ -132,6 +132,7 @@ impl Pieces {
     /// Takes out all lines that have not ended, in order of their streams' first appearance.
     pub fn rest(&mut self) -> Vec<Joined> {
         self.held = 0;
+        self.index.clear();
         self.streams.drain(..).filter_map(|stream| stream.open).collect()
     }
 
@@ -141,18 +142,13 @@ impl Pieces {
     }
 
     fn stream(&mut self, name: &[u8]) -> &mut Stream {
-        let found = self.streams.iter().position(|stream| *stream.name == *name);
-        let index = found.unwrap_or_else(|| {
-            if self.streams.len() >= STREAMS
-                && let Some(idle) = self.streams.iter().position(|stream| stream.open.is_none())
-            {
-                // Its next line will be loose again, which is always right.
-                self.streams.remove(idle);
-            }
-            self.streams.push(Stream { name: name.into(), open: None, known: false });
-            self.streams.len() - 1
-        });
-        &mut self.streams[index]
+        if let Some(&index) = self.index.get(name) {
+            return &mut self.streams[index];
+        }
+        self.index.insert(name.into(), self.streams.len());
+        self.streams.push(Stream { open: None, known: false });
+        let last = self.streams.len() - 1;
+        &mut self.streams[last]
     }
 }
 

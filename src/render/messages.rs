@@ -164,6 +164,12 @@ pub fn remarks(account: &Account) -> String {
         );
     }
     text += &not_read(account);
+    for source in account.sources.iter().filter(|source| source.out_of_order) {
+        text += &format!(
+            "auditq: note: {} is not in order of time, so rows may lack; --read-all reads all of it\n",
+            text_for_terminal(&source.name)
+        );
+    }
     text += &passed(account);
     if account.events() == 0
         && account.not_read() == 0

@@ -12,6 +12,7 @@ use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Reque
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::input::section::Section;
 use crate::input::seek::line_feeds;
+use crate::parse::object;
 use crate::parse::pieces::{Joined, Pieces};
 use crate::parse::records::read_joined;
 
@@ -166,6 +167,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     fn absorb_line(&mut self, line: Joined, offset: u64) -> ControlFlow<()> {
         let source = self.due.source;
         let Some(line) = self.pieces.entry(source).or_default().join(line) else { return ControlFlow::Continue(()) };
+        self.read_line(&line, offset)
+    }
+
+    /// Reads a line that was put together.
+    fn read_line(&mut self, line: &Joined, offset: u64) -> ControlFlow<()> {
+        let source = self.due.source;
         let (arena, mut state, mut passages) = (Bump::new(), ChunkState::default(), Vec::new());
         let mut partial = self.question.empty();
         let mut observer = Observer {
@@ -263,8 +270,20 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.pieces.insert(source + 1, pieces);
             return;
         }
-        for line in pieces.rest() {
-            self.accounts[source].evidence.unfinished(&line.text, line.bytes);
+        self.end_lines(pieces.rest());
+    }
+
+    /// Of the lines of the source at hand that have not ended, one is whole if only its line feed is missing.
+    fn end_lines(&mut self, lines: Vec<Joined>) {
+        let source = self.due.source;
+        for line in lines {
+            let text = line.text.trim_ascii();
+            if object::read(text, 0, &Bump::new()).is_ok_and(|(_, end)| end == text.len()) {
+                let offset = self.accounts[source].evidence.bytes();
+                let _ = self.read_line(&line, offset);
+            } else {
+                self.accounts[source].evidence.unfinished(&line.text, line.bytes);
+            }
         }
     }
 
@@ -305,9 +324,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
 
     pub(super) fn finish(mut self, partials: Vec<Q::Partial>) -> (Outcome<Q::Partial>, Vec<Early>) {
         for (source, mut pieces) in std::mem::take(&mut self.pieces) {
-            for line in pieces.rest() {
-                self.accounts[source].evidence.unfinished(&line.text, line.bytes);
-            }
+            self.due.source = source;
+            self.end_lines(pieces.rest());
         }
         let mut early = std::mem::take(&mut self.early);
         if self.sought.is_some() && !self.stopped {

@@ -56,13 +56,11 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Reads a line of a container runtime's own log, where that is not simply a line with a prefix: a piece
     /// of a longer one.
     fn piece_of_line(&mut self, line: Line) -> Option<Read> {
-        if line.next == line.end {
-            // The last line, perhaps still being written: it is read as far as it goes.
-            return None;
-        }
         let bytes = line.next - line.start;
         let found = cri::split(trim_line(&self.region[line.start..line.end]))?;
-        let piece = Piece { stream: found.stream, text: found.text, more: found.more, bytes, origin: Origin::NONE };
+        // What the last line lacks is still being written, or another file has it.
+        let more = found.more || line.next == line.end;
+        let piece = Piece { stream: found.stream, text: found.text, more, bytes, origin: Origin::NONE };
         let within = Within::record(&self.region[line.start..line.next], line.start);
         match self.piece(&piece, line.start) {
             Pieced::Whole => {
