@@ -51,7 +51,7 @@ pub(super) enum Refusal {
     NoList,
     /// Something stands behind the list.
     Trailing(usize),
-    /// The item with this number (counted from 1) is no object.
+    /// The item with this number (counted from 1) is no object, or has a line feed in a string.
     Item(usize),
     /// The items are so many and so small that they cannot be events.
     Crumbs,
@@ -64,7 +64,9 @@ impl std::fmt::Display for Refusal {
             Refusal::CutOff => f.write_str("the list is cut off"),
             Refusal::NoList => f.write_str("not an EventList of audit.k8s.io"),
             Refusal::Trailing(at) => write!(f, "something stands behind the list, at byte {at}"),
-            Refusal::Item(number) => write!(f, "item {number} of the list is no object"),
+            Refusal::Item(number) => {
+                write!(f, "item {number} of the list is no object, or has a line feed in a string")
+            }
             Refusal::Crumbs => f.write_str("the items are too small to be events"),
         }
     }
@@ -111,7 +113,12 @@ pub(super) fn lines(body: &[u8]) -> Result<Lines, Refusal> {
         if !item.0.starts_with(b"{") {
             return Err(Refusal::Item(number));
         }
+        let start = lines.text.len();
         lines.push_with(|out| write(item, &head, out));
+        // Between tokens none is left. JSON allows none in a string, and it would make two lines of one.
+        if memchr::memchr(b'\n', &lines.text[start..lines.text.len() - 1]).is_some() {
+            return Err(Refusal::Item(number));
+        }
         if lines.text.len() > most {
             return Err(Refusal::Crumbs);
         }
@@ -220,6 +227,8 @@ mod tests {
         assert_eq!(refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1"}"#), Refusal::NoList);
         assert_eq!(refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":"x"}"#), Refusal::NoList);
         assert_eq!(refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[1]}"#), Refusal::Item(1));
+        let line_feed = "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\",\"items\":[{\"a\":\"x\ny\"}]}";
+        assert_eq!(refused(line_feed), Refusal::Item(1));
         assert_eq!(
             refused(r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{]}"#),
             Refusal::Malformed(62)
