@@ -22,7 +22,7 @@ mod values;
 
 use bumpalo::Bump;
 
-use crate::event::{Event, Origin, RawJson};
+use crate::event::{Origin, RawJson};
 
 /// Receives one event as one line of JSON, and what is known of its origin.
 type Take<'t, 'a> = &'t mut dyn FnMut(&'a [u8], Origin<'a>);
@@ -47,14 +47,6 @@ pub fn convert<'a>(object: RawJson<'a>, arena: &'a Bump, take: &mut dyn FnMut(&'
         }
     }
     false
-}
-
-/// Whether an event that can be read as it stands was written anew with values changed, so that
-/// [`convert`] should see its bytes first: the level overwritten, or lists and maps turned into text.
-pub fn is_rewritten(event: &Event<'_>) -> bool {
-    let level = event.level.is_some_and(|level| !rebuild::is_level(level));
-    let parts = [event.source_ips, event.annotations, event.request_object, event.response_object];
-    level || parts.into_iter().flatten().any(|part| matches!(part.0, [b'"', b'{' | b'[', ..]))
 }
 
 /// The first name of what most foreign lines are: other programs' logs, and envelopes of text. Their

@@ -1,7 +1,6 @@
 //! What is no arrangement known here, and what is hostile.
 
 use super::*;
-use crate::event::{Format, Text};
 
 fn converted(object: &str) -> (bool, Vec<String>) {
     let (arena, mut found) = (Bump::new(), Vec::new());
@@ -36,16 +35,6 @@ fn foreign_objects_are_left_alone() {
 fn a_sound_event_is_not_written_anew() {
     let event = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"Panic"}"#;
     assert_eq!(converted(event), (false, Vec::new()));
-}
-
-#[test]
-fn what_was_rewritten_shows() {
-    let event = Event::empty(b"", Format::V1);
-    assert!(!is_rewritten(&event));
-    assert!(is_rewritten(&Event { level: Some(Text::plain(b"default")), ..event }));
-    assert!(!is_rewritten(&Event { level: Some(Text::plain(b"Request")), ..event }));
-    assert!(is_rewritten(&Event { source_ips: Some(RawJson(br#""[\"::1\"]""#)), ..event }));
-    assert!(!is_rewritten(&Event { source_ips: Some(RawJson(br#""::1""#)), ..event }));
 }
 
 #[test]
