@@ -5,6 +5,7 @@ mod common;
 
 use auditq::parse::records::{Bucket, is_definite_start};
 use common::library::{Reading, blocks, streamed, whole};
+use common::random::Random;
 use common::{files_below, put, root, scratch, shared_corpus, testdata};
 
 /// All test logs as they lie there, compressed ones too: as plain bytes they are garbage, which is welcome here.
@@ -374,22 +375,6 @@ fn attacks_in_a_file_end_and_add_up() {
         let path = put(&folder, "log", &bytes);
         let reading = blocks(path.as_ref(), 512 * 1024);
         assert_eq!(reading.bytes(), bytes.len() as u64, "{what}");
-    }
-}
-
-/// A small generator of numbers (xorshift), so that every run damages alike.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-
-    fn of<'t, T: ?Sized>(&mut self, choices: &[&'t T]) -> &'t T {
-        choices[self.below(choices.len())]
     }
 }
 

@@ -10,24 +10,13 @@ use std::collections::BTreeMap;
 use auditq::parse::records::Bucket;
 use common::auditq;
 use common::library::{Reading, streamed, whole};
+use common::random::Random;
 use serde_json::Value;
 use wrap::server;
 use wrap::{Envelope, Line, envelopes, family};
 
 /// Events enough for every kind of hard one, few enough to be read again and again.
 const EVENTS: usize = 60;
-
-/// A small generator of numbers (xorshift), so that every run damages alike.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-}
 
 /// Events without the longest, which would only make reading slow.
 fn events() -> Vec<Line> {

@@ -157,7 +157,7 @@ fn note_cluster_of_group<'a>(group: Text<'a>, origin: &mut Origin<'a>) {
 /// What an object is in a log of lines that may come in pieces.
 pub(super) enum Line<'a> {
     /// A line, or a piece of one, of a stream of that name.
-    Text { stream: &'a [u8], text: &'a [u8], more: bool },
+    Text { stream: &'a [u8], text: &'a [u8], more: bool, origin: Origin<'a> },
     /// journald held the line back, because it was longer than it shows unless asked for all.
     Withheld,
 }
@@ -165,11 +165,6 @@ pub(super) enum Line<'a> {
 /// Takes an object apart that is one entry of docker's or journald's own log.
 pub(super) fn line<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
     docker(object, arena).or_else(|| journal(object, arena))
-}
-
-/// The same where lines do not come in pieces.
-pub(super) fn whole_line<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
-    line(object, arena).filter(|line| matches!(line, Line::Withheld))
 }
 
 /// docker's json-file: `{"log":"…\n","stream":"stdout","time":"…"}`, and nothing else. A line longer than 16 KiB
@@ -190,23 +185,24 @@ fn docker<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
         Some(line) => (line, false),
         None => (text, true),
     };
-    Some(Line::Text { stream: stream?.raw(), text, more })
+    Some(Line::Text { stream: stream?.raw(), text, more, origin: Origin::NONE })
 }
 
 /// journald's JSON. Text that is not clean comes as a list of bytes. Lines that a service writes to its
 /// output are cut at 48 KiB, those of docker at 16. Source: systemd.journal-fields, docker's journald driver.
 fn journal<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
-    let (mut message, mut realtime, mut more, mut stream) = (None, false, false, None);
+    let (mut message, mut realtime, mut stream, mut origin) = (None, false, None, Origin::NONE);
+    let (mut partial, mut last) = (false, false);
     for (key, value) in object.members() {
         match key.raw() {
             b"MESSAGE" => message = Some(value),
             b"__REALTIME_TIMESTAMP" | b"_BOOT_ID" => realtime = true,
-            b"_LINE_BREAK" => more |= value.0 == b"\"line-max\"",
-            b"CONTAINER_PARTIAL_MESSAGE" => more |= value.0 == b"\"true\"",
-            b"CONTAINER_PARTIAL_LAST" => more &= value.0 != b"\"true\"",
+            b"_LINE_BREAK" => partial |= value.0 == b"\"line-max\"",
+            b"CONTAINER_PARTIAL_MESSAGE" => partial |= value.0 == b"\"true\"",
+            b"CONTAINER_PARTIAL_LAST" => last = value.0 == b"\"true\"",
             b"_STREAM_ID" | b"CONTAINER_ID_FULL" => stream = value.as_text(),
             b"_PID" => stream = stream.or(value.as_text()),
-            _ => {}
+            name => note_name(name, value, &mut origin),
         }
     }
     let message = message.filter(|_| realtime)?;
@@ -218,7 +214,8 @@ fn journal<'a>(object: RawJson<'a>, arena: &'a Bump) -> Option<Line<'a>> {
         b'[' => bytes(message, arena)?,
         _ => return None,
     };
-    Some(Line::Text { stream: stream.map_or(b"", Text::raw), text, more })
+    let stream = stream.map_or(&b""[..], Text::raw);
+    Some(Line::Text { stream, text, more: partial && !last, origin })
 }
 
 /// A list of numbers as the bytes they stand for; none if it is a list of something else.
@@ -286,6 +283,10 @@ mod tests {
             (&br#"{"MESSAGE":"a","__REALTIME_TIMESTAMP":"1"}"#[..], Some((&b"a"[..], false))),
             (br#"{"MESSAGE":[104,255],"__REALTIME_TIMESTAMP":"1"}"#, Some((b"h\xff", false))),
             (br#"{"MESSAGE":"a","_LINE_BREAK":"line-max","_BOOT_ID":"x"}"#, Some((b"a", true))),
+            (
+                br#"{"CONTAINER_PARTIAL_LAST":"true","CONTAINER_PARTIAL_MESSAGE":"true","MESSAGE":"a","_BOOT_ID":"x"}"#,
+                Some((b"a", false)),
+            ),
             (br#"{"MESSAGE":null,"__REALTIME_TIMESTAMP":"1"}"#, Some((b"withheld", false))),
             (br#"{"MESSAGE":["a","b"],"__REALTIME_TIMESTAMP":"1"}"#, None),
             (br#"{"MESSAGE":"a"}"#, None),

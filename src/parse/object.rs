@@ -150,12 +150,7 @@ impl<'a> Fields<'a> {
     }
 
     fn format(&self) -> Format {
-        match self.api_version.map(Text::raw) {
-            Some(b"audit.k8s.io/v1") => Format::V1,
-            Some(b"audit.k8s.io/v1beta1") => Format::V1beta1,
-            Some(b"audit.k8s.io/v1alpha1") => Format::V1alpha1,
-            _ => Format::Unversioned,
-        }
+        format_of(self.api_version)
     }
 
     /// Items of a list and re-shipped events have no `apiVersion`; these three members together are
@@ -184,6 +179,16 @@ impl<'a> Fields<'a> {
             derive_object(&mut event, arena);
         }
         event
+    }
+}
+
+/// The format of that `apiVersion`.
+pub(super) fn format_of(api_version: Option<Text<'_>>) -> Format {
+    match api_version.map(Text::raw) {
+        Some(b"audit.k8s.io/v1") => Format::V1,
+        Some(b"audit.k8s.io/v1beta1") => Format::V1beta1,
+        Some(b"audit.k8s.io/v1alpha1") => Format::V1alpha1,
+        _ => Format::Unversioned,
     }
 }
 

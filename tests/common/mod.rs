@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
 pub(crate) mod library;
+pub(crate) mod random;
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -174,7 +174,9 @@ fn who(event: &Event<'_>, marks: &mut Marks) {
     marks.set(Mark::Node, system.starts_with(b"node:"));
     marks.set(Mark::KubeProxy, system == b"kube-proxy" || of_system == Some(b"kube-proxy"));
     marks.set(Mark::Scheduler, system == b"kube-scheduler");
-    marks.set(Mark::ControllerManager, system == b"kube-controller-manager");
+    // It mostly acts by one account for each of its controllers.
+    let of_controller = of_system.is_some_and(|account| account.ends_with(b"-controller"));
+    marks.set(Mark::ControllerManager, system == b"kube-controller-manager" || of_controller);
 }
 
 /// Whether requests about it have bodies: those that connect to a container have none.

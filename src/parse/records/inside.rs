@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use memchr::memmem;
 
 use super::torn::{RESYNC, RESYNC_TRIES, behind_object, may_begin};
-use super::{Bucket, Reader, Reason, Visitor, is_meant_as_event, reason, skip_separators};
+use super::{Bucket, Reader, Reason, Visitor, is_meant_as_event, lost_events, reason, skip_separators};
 use crate::event::{Event, Format, Origin, RawJson, compact_length};
 use crate::parse::convert::convert;
 use crate::parse::envelope::{self, decoded};
@@ -137,20 +137,22 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for item in items.elements() {
             empty = false;
             // The list was proved sound, so an item can only fail by being no object.
-            if let Ok((mut object, _)) = object::read(item.0, 0, self.arena) {
-                let item_within = within.inner(within.origin);
-                inside.add(match &mut object {
-                    // Items carry no version of their own; theirs is the list's.
-                    Object::Event(event) if event.format == Format::Unversioned => {
-                        event.format = format;
-                        self.event(*event, item_within, own_length(item.0) + versioning(format))
-                    }
-                    _ => self.object(object, item_within, item.0.len()),
-                });
+            if let Ok((object, _)) = object::read(item.0, 0, self.arena) {
+                inside.add(self.item(object, format, within.inner(within.origin), item.0.len()));
             }
         }
         inside.events = inside.events.max(usize::from(empty));
         inside
+    }
+
+    /// Hands on what an item of a list holds. Items carry no version of their own; theirs is the list's.
+    pub(super) fn item(&mut self, object: Object<'a>, format: Format, within: Within<'a>, bytes: usize) -> Inside {
+        match object {
+            Object::Event(event) if event.format == Format::Unversioned => {
+                self.event(Event { format, ..event }, within, own_length(event.raw) + versioning(format))
+            }
+            _ => self.object(object, within, bytes),
+        }
     }
 
     /// Looks into an object that is no event.
@@ -159,23 +161,23 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let holds = is_meant_as_event(raw.0) || memmem::find(raw.0, b"auditID").is_some();
             return if holds { self.fault("wrapped too deeply".into(), bytes, within.at) } else { Inside::default() };
         }
-        // Only the lines of a stream come in pieces, not what is wrapped in them.
-        let found =
-            if within.depth == 0 { envelope::line(raw, self.arena) } else { envelope::whole_line(raw, self.arena) };
-        let parts = envelope::parts(raw, self.arena);
-        let within = within.inner(parts.origin.or(within.origin));
-        match found {
+        match envelope::line(raw, self.arena) {
             Some(envelope::Line::Withheld) => return self.fault(WITHHELD.into(), bytes, within.at),
-            Some(envelope::Line::Text { stream, text, more }) => {
-                let piece = Piece { stream, text, more, bytes, origin: within.origin };
-                return match self.piece(&piece, within.at) {
-                    Pieced::Whole => self.text(text, within),
-                    Pieced::Ends(line) => self.joined_line(line.text, line.bytes - bytes, within),
+            Some(envelope::Line::Text { stream, text, more, origin }) => {
+                let inner = within.inner(origin.or(within.origin));
+                // Only the lines of a stream come in pieces, not what is wrapped in them.
+                let piece = Piece { stream, text, more, bytes, origin: inner.origin };
+                let pieced = if within.depth == 0 { self.piece(&piece, within.at) } else { Pieced::Whole };
+                return match pieced {
+                    Pieced::Whole => self.text(text, inner),
+                    Pieced::Ends(line) => self.joined_line(line.text, line.bytes - bytes, inner),
                     Pieced::Kept | Pieced::Loose(_) => Inside { kept: bytes, ..Inside::default() },
                 };
             }
             None => {}
         }
+        let parts = envelope::parts(raw, self.arena);
+        let within = within.inner(parts.origin.or(within.origin));
         let rebuilt = self.converted(raw, within);
         if rebuilt.is_something() {
             return rebuilt;
@@ -333,12 +335,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let origin = prefix::origin(&text[..at], self.arena).or(within.origin);
             return self.values(text, at, within.inner(origin));
         }
-        if let Some(events) = super::lost_events(text) {
+        self.note_losses(text, within.at);
+        Inside::default()
+    }
+
+    /// Takes note of what the API server says in its own log about events it lost.
+    pub(super) fn note_losses(&mut self, text: &'a [u8], at: usize) {
+        if let Some(events) = lost_events(text) {
             self.visitor.lost(events);
-            let place = self.place(within.at);
+            let place = self.place(at);
             self.visitor.loss(text, place);
         }
-        Inside::default()
     }
 
     /// Hands on a record of the text formats.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::inside::{self, Within};
-use super::{Bucket, Line, Place, Read, Reader, Tear, Visitor, is_meant_as_event, lost_events, trim_line};
+use super::{Bucket, Line, Read, Reader, Tear, Visitor, is_meant_as_event, trim_line};
 use crate::event::Origin;
 use crate::parse::object;
 use crate::parse::pieces::{Piece, Pieced};
@@ -118,10 +118,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let reason = Cow::Borrowed("the beginning of the line is missing");
             return Read::Broken(Tear { from: line.start, at: line.start, reason, cut: false });
         }
-        if let Some(events) = lost_events(&text[line.start..]) {
-            self.visitor.lost(events);
-            self.visitor.loss(&text[line.start..], Place { line: self.carry.lines, byte: 0 });
-        }
+        self.note_losses(&text[line.start..], line.start);
         self.visitor.record(Bucket::Other, bytes, true);
         Read::Done
     }

@@ -10,6 +10,7 @@ use super::{
     Bucket, Line, Place, Read, Reader, RegionEnd, Tear, UNFINISHED_LAST_LINE, Visitor, is_definite_start,
     is_meant_as_event, line_feeds, reason, skip_separators, trim_line,
 };
+use crate::event::Format;
 use crate::parse::envelope::decoded;
 use crate::parse::json::{Depth, LineEnd, Scanner};
 use crate::parse::object::{self, Object, known_name};
@@ -51,12 +52,12 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn items_before(&mut self, line: Line, from: usize) -> usize {
         let text = &self.region[..line.end];
         let start = skip_separators(self.region, from, line.end);
-        let Some(mut at) = first_item(text, start) else { return from };
+        let Some((mut at, format)) = first_item(text, start) else { return from };
         let (record, mut inside) = (&self.region[line.start..line.next], Inside::default());
         let mut end = from;
         while let Ok((object, close)) = object::read(text, at, self.arena) {
             let bytes = close - at;
-            inside.add(self.object(object, Within::record(record, start), bytes));
+            inside.add(self.item(object, format, Within::record(record, start), bytes));
             end = close;
             at = skip_separators(self.region, close, line.end);
         }
@@ -405,19 +406,24 @@ const API_NAMES: [&[u8]; 8] = [
 /// How an object begins that stands in another as text.
 const CARRIED: &[u8] = b"\"{\\\"";
 
-/// Where the first item of the list that begins at `start` stands, if it is one of events.
-fn first_item(text: &[u8], start: usize) -> Option<usize> {
+/// Where the first item of the list that begins at `start` stands, if it is one of events, and the format its
+/// version gives them.
+fn first_item(text: &[u8], start: usize) -> Option<(usize, Format)> {
     let mut scanner = Scanner::new(text, start);
     scanner.expect(b'{').ok()?;
-    let (mut first, mut is_list) = (true, false);
+    let (mut first, mut is_list, mut format) = (true, false, Format::Unversioned);
     while let Ok(Some(key)) = scanner.key(first) {
         first = false;
         if key.raw() == b"items" {
             scanner.expect(b'[').ok()?;
-            return Some(scanner.position()).filter(|_| is_list);
+            return is_list.then_some((scanner.position(), format));
         }
         let value = scanner.value().ok()?;
-        is_list |= key.raw() == b"kind" && value.0 == b"\"EventList\"";
+        match key.raw() {
+            b"kind" => is_list = value.0 == b"\"EventList\"",
+            b"apiVersion" => format = object::format_of(value.as_text()),
+            _ => {}
+        }
     }
     None
 }

@@ -4,6 +4,7 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::Line;
+use crate::common::random::Random;
 use crate::common::testdata;
 
 /// Where a runtime cuts lines.
@@ -38,18 +39,6 @@ const FRAGMENTS: [&str; 24] = [
     "<134>1 - ",
     "\\/ \\b\\f ",
 ];
-
-/// A small generator of numbers (xorshift): the same events in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-}
 
 /// So many events in the order of the server's file.
 pub(crate) fn events(count: usize) -> Vec<Line> {
