@@ -15,12 +15,13 @@ use crate::aggregate::newest::Newest;
 use crate::aggregate::overview::{Overview, OverviewPartial};
 use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue};
 use crate::aggregate::summary::{Key, Summary, SummaryPartial};
-use crate::cli::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, SummaryFormat, completion_script};
+use crate::cli::{Command, Config, Form, Output, QueryConfig, Sort, SummaryConfig, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
 use crate::input::source::{Discovery, Source, discover, plain_reason};
 use crate::query::Filter;
 use crate::receive::{kubeconfig, receive};
+use crate::render::answer::{self, AnswerFormat, Look, json_line};
 use crate::render::color::headline;
 use crate::render::human::counted;
 use crate::render::sink::Sink;
@@ -258,26 +259,26 @@ impl Run {
         }
         let filter = config.filter.clone();
         let answer = if config.keys.is_empty() {
-            self.answered(&Overview { filter }, config.format, &|outcome| self.overview(&config, outcome))
+            self.answered(&Overview { filter }, config.form.format, &|outcome| self.overview(&config, outcome))
         } else {
             let question = Summary { filter, keys: config.keys.clone() };
-            self.answered(&question, config.format, &|outcome| self.groups(&config, outcome))
+            self.answered(&question, config.form.format, &|outcome| self.groups(&config, outcome))
         };
-        self.answer(&answer.text, config.format, &answer.notes, &answer.account)
+        self.answer(&answer.text, config.form.format, &answer.notes, &answer.account)
     }
 
     /// Scans for an answer. In a live run it is shown meanwhile where somebody can watch.
     fn answered<Q: Question<Partial: Clone>>(
         &self,
         question: &Q,
-        format: SummaryFormat,
+        format: AnswerFormat,
         write: &dyn Fn(Outcome<Q::Partial>) -> Answer,
     ) -> Answer {
         if !self.live {
             return write(self.collect(question));
         }
         let mut paint = |so_far| headline(&write(so_far).text, self.output.color).into_owned();
-        let paint: Option<live::Paint<'_, _>> = if is_for_people(format) { Some(&mut paint) } else { None };
+        let paint: Option<live::Paint<'_, _>> = if format.is_for_people() { Some(&mut paint) } else { None };
         write(self.follow(question, paint, &mut |_| ControlFlow::Continue(())))
     }
 
@@ -286,7 +287,7 @@ impl Run {
         let out = &mut text;
         let long_running = outcome.partial.long_running;
         let (total, mut groups) = outcome.partial.finish();
-        let table = is_for_people(config.format);
+        let table = config.form.format.is_for_people();
         let top = config.top.or((table && !config.over_time).then_some(TOP)).unwrap_or(usize::MAX);
         let hidden = groups.len().saturating_sub(top);
         groups.truncate(top);
@@ -294,19 +295,19 @@ impl Run {
             groups.sort_by_key(|(values, _)| time_of(values));
         }
         let unit = self.options.unit;
-        match config.format {
-            SummaryFormat::Json => {
+        match config.form.format {
+            AnswerFormat::Json => {
                 let document = document::summary(&config.keys, unit, &total, long_running, &groups, &outcome.account);
                 json_line(&document, self.output.terminal, out);
             }
-            SummaryFormat::Csv => {
+            AnswerFormat::Csv => {
                 let table = group_table(&config.keys, unit, &total, &groups, true);
-                render_csv(&table, config.headers, self.output.zone, out);
+                render_csv(&table, config.form.headers, self.output.zone, out);
             }
-            SummaryFormat::Table | SummaryFormat::Wide => {
-                let wide = config.format == SummaryFormat::Wide;
+            AnswerFormat::Table | AnswerFormat::Wide => {
+                let wide = config.form.format == AnswerFormat::Wide;
                 let table = group_table(&config.keys, unit, &total, &groups, wide);
-                render_table(&table, config.headers, self.output.zone, out);
+                render_table(&table, config.form.headers, self.output.zone, out);
                 notes = self.group_notes(hidden, groups.len(), long_running, &config.keys);
             }
         }
@@ -335,17 +336,17 @@ impl Run {
         let out = &mut text;
         let answer = outcome.partial.finish(CHART_WIDTH);
         let unit = self.options.unit;
-        match config.format {
-            SummaryFormat::Json => {
+        match config.form.format {
+            AnswerFormat::Json => {
                 let plain = sentence(unit, &answer);
                 let document = document::overview(unit, &answer, &plain, config.top, &outcome.account);
                 json_line(&document, self.output.terminal, out);
             }
-            SummaryFormat::Csv => {
+            AnswerFormat::Csv => {
                 let table = overview_table(unit, &answer, config.top);
-                render_csv(&table, config.headers, self.output.zone, out);
+                render_csv(&table, config.form.headers, self.output.zone, out);
             }
-            SummaryFormat::Table | SummaryFormat::Wide => {
+            AnswerFormat::Table | AnswerFormat::Wide => {
                 // The account knows how many there are in the input, not how many of them match.
                 let unfinished = if config.filter.is_empty() { outcome.account.unfinished_requests } else { 0 };
                 overview(unit, &answer, config.top, unfinished, self.output.zone, out);
@@ -354,9 +355,18 @@ impl Run {
         Answer { text, notes: String::new(), account: outcome.account }
     }
 
+    /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
+    #[expect(dead_code, reason = "for the commands to come")]
+    fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
+        let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
+        let mut text = Vec::new();
+        answer::write(answer, &look, account, self.output.terminal, &mut text);
+        self.answer(&text, form.format, notes, account)
+    }
+
     /// Prints an answer, then what there is to say about it.
-    fn answer(&self, out: &[u8], format: SummaryFormat, notes: &str, account: &Account) -> Exit {
-        let emphasised = is_for_people(format);
+    fn answer(&self, out: &[u8], format: AnswerFormat, notes: &str, account: &Account) -> Exit {
+        let emphasised = format.is_for_people();
         let mut sink = Sink::answers();
         if !account.nothing_read() {
             let _ = sink.write(&headline(out, self.output.color && emphasised));
@@ -375,27 +385,12 @@ struct Answer {
     account: Account,
 }
 
-const fn is_for_people(format: SummaryFormat) -> bool {
-    matches!(format, SummaryFormat::Table | SummaryFormat::Wide)
-}
-
 /// So many groups a table shows unless told otherwise.
 const TOP: usize = 20;
 
 /// The value of the first key, which is the period where there is `--every`.
 fn time_of(values: &[Option<Vec<u8>>]) -> Option<i64> {
     std::str::from_utf8(values.first()?.as_deref()?).ok()?.parse().ok()
-}
-
-#[expect(clippy::expect_used, reason = "documents have text for keys, and a list of bytes takes whatever is written")]
-fn json_line(document: &impl serde::Serialize, terminal: bool, out: &mut Vec<u8>) {
-    if terminal {
-        let text = serde_json::to_vec(document).expect("a document is always JSON");
-        crate::render::sanitize::json_for_terminal(&text, out);
-    } else {
-        serde_json::to_writer(&mut *out, document).expect("a document is always JSON");
-    }
-    out.push(b'\n');
 }
 
 /// The size of all inputs, where all are files.

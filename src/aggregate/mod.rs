@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod inspect;
 pub mod losses;
 pub mod newest;
+pub mod notes;
 pub mod overview;
 pub mod requests;
 pub mod rows;

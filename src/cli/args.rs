@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::answer::{AnswerArgs, LogArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
@@ -110,13 +111,9 @@ pub(super) struct QueryArgs {
 #[derive(Args, Debug)]
 pub(super) struct SummaryArgs {
     #[command(flatten)]
-    pub(super) input: InputArgs,
+    pub(super) log: LogArgs,
     #[command(flatten)]
     pub(super) follow: FollowArgs,
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-    #[command(flatten)]
-    pub(super) common: CommonArgs,
     /// Group by these keys, most requests first (for rows in order of time use --every): user, group, as, verb, resource, subresource, apiGroup, namespace, name, code, decision,
     /// stage, level, userAgent, sourceIP, uri, path, node, source, host, pod, stream, cluster, file, format,
     /// minute, hour, day
@@ -128,12 +125,8 @@ pub(super) struct SummaryArgs {
     /// Show this many groups (default: 20 in tables, all in JSON and CSV)
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(super) top: Option<usize>,
-    /// Output format: table, wide, json, csv
-    #[arg(short, long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
-    pub(super) output: String,
-    /// Leave out the header row
-    #[arg(long, help_heading = "Output")]
-    pub(super) no_headers: bool,
+    #[command(flatten)]
+    pub(super) answer: AnswerArgs,
 }
 
 #[derive(Args, Debug)]

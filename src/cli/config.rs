@@ -10,6 +10,7 @@ use chrono::Utc;
 use clap::{ColorChoice, Parser};
 use clap_complete::Shell;
 
+use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
 use crate::aggregate::summary::Key;
@@ -19,6 +20,7 @@ use crate::query::suggest::closest;
 use crate::query::{Filter, FilterSpec, check, parse_duration};
 use crate::receive::ReceiveConfig;
 use crate::receive::kubeconfig::Target;
+use crate::render::answer::AnswerFormat;
 use crate::render::{Path, RowFormat, TimeZoneChoice};
 use crate::scan::{CHUNK, Options, SIFT, Unit};
 
@@ -64,7 +66,7 @@ pub enum Command {
     /// Counts.
     Summary(SummaryConfig),
     /// The evidence.
-    Inspect(SummaryFormat),
+    Inspect(AnswerFormat),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -131,22 +133,7 @@ pub struct SummaryConfig {
     /// So many groups.
     pub top: Option<usize>,
     /// How it is printed.
-    pub format: SummaryFormat,
-    /// Whether there is a header.
-    pub headers: bool,
-}
-
-/// How an answer that is not rows of events is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SummaryFormat {
-    /// For people.
-    Table,
-    /// With more columns.
-    Wide,
-    /// One JSON document.
-    Json,
-    /// CSV.
-    Csv,
+    pub form: Form,
 }
 
 /// Reads the command line.
@@ -198,15 +185,7 @@ fn query(args: QueryArgs) -> Result<Config, String> {
 }
 
 fn summary(args: SummaryArgs) -> Result<Config, String> {
-    let format = format(
-        &args.output,
-        &[
-            ("table", SummaryFormat::Table),
-            ("wide", SummaryFormat::Wide),
-            ("json", SummaryFormat::Json),
-            ("csv", SummaryFormat::Csv),
-        ],
-    )?;
+    let form = args.answer.resolve()?;
     let mut keys = Vec::new();
     if let Some(period) = &args.every {
         let width = parse_duration(period).filter(|&width| width > 0);
@@ -220,26 +199,22 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     }
     let follow = args.follow.follow;
     if follow {
-        refuse_last(&args.filter)?;
+        refuse_last(&args.log.filter)?;
     }
-    let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
-    let (filter, hints) = filter(args.filter)?;
-    let over_time = args.every.is_some();
-    let command =
-        Command::Summary(SummaryConfig { filter, keys, over_time, top: args.top, format, headers: !args.no_headers });
-    let config = finish(command, args.input.files, &args.common, unit, read_all, hints)?;
-    Ok(Config { follow, ..config })
+    let (over_time, top) = (args.every.is_some(), args.top);
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
     let format = format(
         &args.output,
-        &[("table", SummaryFormat::Table), ("json", SummaryFormat::Json), ("csv", SummaryFormat::Csv)],
+        &[("table", AnswerFormat::Table), ("json", AnswerFormat::Json), ("csv", AnswerFormat::Csv)],
     )?;
     finish(Command::Inspect(format), args.input.files, &args.common, Unit::Request, true, Vec::new())
 }
 
-fn finish(
+pub(super) fn finish(
     command: Command,
     files: Vec<PathBuf>,
     common: &CommonArgs,
@@ -328,11 +303,11 @@ fn wants_color(choice: ColorChoice) -> bool {
 const MOST_THREADS: usize = 256;
 
 /// `--stage` and `--events` ask for single events.
-fn unit(args: &FilterArgs) -> Unit {
+pub(super) fn unit(args: &FilterArgs) -> Unit {
     if args.events || !args.stage.is_empty() { Unit::Event } else { Unit::Request }
 }
 
-fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
+pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
     let now = Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default());
     let spec = FilterSpec {
         user: args.user,
@@ -389,7 +364,7 @@ fn sort(word: &str) -> Result<Sort, String> {
     })
 }
 
-fn format(word: &str, known: &[(&str, SummaryFormat)]) -> Result<SummaryFormat, String> {
+pub(super) fn format(word: &str, known: &[(&str, AnswerFormat)]) -> Result<AnswerFormat, String> {
     known
         .iter()
         .find(|(name, _)| *name == word)
@@ -397,12 +372,12 @@ fn format(word: &str, known: &[(&str, SummaryFormat)]) -> Result<SummaryFormat, 
         .ok_or_else(|| unknown("--output", word, known.iter().map(|&(name, _)| name)))
 }
 
-fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+pub(super) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
     let shown = crate::render::sanitize::text_for_terminal(value);
     format!("{flag} {shown}: not understood\n  help: give {wanted}")
 }
 
-fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = known.collect();
     let help = match closest(word, names.iter().copied()) {
         Some(close) => format!("did you mean `{close}`?"),

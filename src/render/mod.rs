@@ -5,6 +5,7 @@
 //! before a terminal, a spreadsheet or a YAML reader can mistake it for instructions
 //! ([`sanitize`]), and the same event gives the same bytes from any thread.
 
+pub mod answer;
 pub mod chart;
 pub mod color;
 mod columns;

@@ -2,19 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use super::{Run, json_line};
+use super::Run;
 use crate::aggregate::Question;
 use crate::aggregate::inspect::Inspect;
 use crate::aggregate::inspect::coverage::LogFile;
-use crate::cli::SummaryFormat;
 use crate::event::Timestamp;
 use crate::exit::Exit;
 use crate::input::rotation::RotationKey;
 use crate::input::source::{Inside, Source};
+use crate::render::answer::{AnswerFormat, json_line};
 use crate::render::{inspect, render_csv};
 
 impl Run {
-    pub(super) fn inspect(&self, format: SummaryFormat) -> Exit {
+    pub(super) fn inspect(&self, format: AnswerFormat) -> Exit {
         let mut findings = Inspect.empty();
         let mut outcome = self.scan(&Inspect, &mut |partial| {
             Inspect.merge(&mut findings, partial);
@@ -26,14 +26,14 @@ impl Run {
         let answer = findings.finish(&outcome.account, &files);
         let mut out = Vec::new();
         match format {
-            SummaryFormat::Json => {
+            AnswerFormat::Json => {
                 let document = inspect::document(&answer, &self.inputs.skipped, &outcome.account);
                 json_line(&document, self.output.terminal, &mut out);
             }
-            SummaryFormat::Csv => {
+            AnswerFormat::Csv => {
                 render_csv(&inspect::file_table(&answer, &outcome.account), true, self.output.zone, &mut out);
             }
-            SummaryFormat::Table | SummaryFormat::Wide => {
+            AnswerFormat::Table | AnswerFormat::Wide => {
                 inspect::inspection(&answer, &outcome.account, self.output.zone, &mut out);
             }
         }
