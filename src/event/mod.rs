@@ -5,16 +5,22 @@
 //! everybody else reads it. Fields and their meaning are those of the Kubernetes API type
 //! `audit.k8s.io/v1 Event`; what older versions and the text formats lack is simply absent.
 
+mod command;
+mod grant;
 mod origin;
 mod request_info;
 mod text;
 mod time;
+mod uri;
 mod write;
 
+pub use command::{Copy, is_shell, shell_line};
+pub use grant::{Grant, Named};
 pub use origin::{Origin, OwnedOrigin};
 pub use request_info::{Method, RequestInfo, Rules, request_info};
 pub use text::{Elements, Members, RawJson, Text, unescape_json};
 pub use time::Timestamp;
+pub use uri::Uri;
 pub(crate) use write::escape;
 pub use write::{compact, compact_length, write_json, write_string};
 
