@@ -8,6 +8,7 @@ mod live;
 
 mod gather;
 mod inspect;
+mod show;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
@@ -47,6 +48,7 @@ pub fn run(config: Config) -> Exit {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
         Command::Inspect(format) => ready().inspect(format),
+        Command::Show(config) => ready().show(config),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
+use super::show::{SHOW_EXAMPLES, ShowArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
 ///
@@ -33,6 +34,9 @@ pub(super) enum Sub {
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// One request read aloud: what, who, from where, the answer, when, and why it was allowed or denied
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShowArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),

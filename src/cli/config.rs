@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
+use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
@@ -67,6 +68,8 @@ pub enum Command {
     Summary(SummaryConfig),
     /// The evidence.
     Inspect(AnswerFormat),
+    /// One request.
+    Show(ShowConfig),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -146,6 +149,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
         Sub::Inspect(args) => inspect(args),
+        Sub::Show(args) => show(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };

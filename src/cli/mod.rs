@@ -8,9 +8,11 @@ mod config;
 mod interrupt;
 mod pace;
 mod receive;
+mod show;
 
 pub use answer::Form;
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
+pub use show::{ShowConfig, ShowFormat};

@@ -1,7 +1,7 @@
 //! The inputs: what each is called, where its bytes are, whose log it is. `walk` finds them.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -99,6 +99,28 @@ impl Source {
     /// Its bytes as they are read.
     pub(super) fn content(&self) -> io::Result<Stream> {
         Ok(decompress::open(self.raw()?)?.0)
+    }
+}
+
+impl Source {
+    /// The lines that begin at or hold these offsets, which rise; none where it cannot be read once more.
+    pub fn lines_at(&self, offsets: &[u64]) -> Option<Vec<u64>> {
+        if !self.is_rereadable() {
+            return None;
+        }
+        let mut content = BufReader::new(self.content().ok()?);
+        let (mut at, mut line, mut lines) = (0, 1, Vec::with_capacity(offsets.len()));
+        for &offset in offsets {
+            while at < offset {
+                let block = content.fill_buf().ok().filter(|block| !block.is_empty())?;
+                let length = usize::try_from(offset - at).map_or(block.len(), |left| left.min(block.len()));
+                line += memchr::memchr_iter(b'\n', block.get(..length)?).count() as u64;
+                content.consume(length);
+                at += length as u64;
+            }
+            lines.push(line);
+        }
+        Some(lines)
     }
 }
 

@@ -30,6 +30,15 @@ pub fn interrupted(account: &Account, total: Option<u64>) -> String {
     format!("auditq: interrupted: {}{of} read; this is the answer so far\n", human::bytes(account.bytes()))
 }
 
+/// No event has the audit id, or begins with it unless it is too `short` for that.
+pub fn no_such_id(id: &str, short: bool) -> String {
+    let what = if short { "is" } else { "is or begins with" };
+    let shown = text_for_terminal(id);
+    format!(
+        "auditq: note: no event whose audit id {what} {shown}; the policy may not have logged it, or another file has it\n"
+    )
+}
+
 /// Standard output cannot be written.
 pub fn output_failed(failure: &str) -> String {
     format!("auditq: standard output: {failure}\n")

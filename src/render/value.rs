@@ -57,6 +57,12 @@ pub(super) fn write_yaml(json: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The value as YAML, without the mark of a document.
+pub(super) fn yaml_text(value: Value) -> String {
+    let safe = safe_for_yaml(value);
+    serde_yaml_ng::to_string(&safe).unwrap_or_else(|_| safe.to_string())
+}
+
 fn safe_for_yaml(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(safe_yaml_text(text)),
