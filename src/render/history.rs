@@ -134,8 +134,10 @@ fn sentences(life: &Life, zone: TimeZoneChoice) -> Vec<String> {
         sentences.push(format!("Gone{when}, by {}", removed.who()));
     } else if life.lingers {
         sentences.push("The log does not show when it was gone".to_owned());
+    } else if !life.touched {
+        sentences.push("Nothing in this log changed it".to_owned());
     } else if life.end.is_none() {
-        sentences.push("No end in this log".to_owned());
+        sentences.push("Not deleted in this log".to_owned());
     }
     sentences
 }

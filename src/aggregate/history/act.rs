@@ -97,6 +97,12 @@ impl Act {
         !self.dry_run && self.code.is_some_and(|code| (200..300).contains(&code))
     }
 
+    /// Whether it created its object, as far as verb and code tell.
+    pub(super) fn is_new(&self) -> bool {
+        let creates = matches!(&*self.verb, "create") || self.code == Some(201);
+        creates && self.subresource.is_empty() && matches!(&*self.verb, "create" | "update" | "patch")
+    }
+
     /// Who did it, by the name they acted under: `alice`, `alice as bob`, or a controller by its own name.
     pub fn who(&self) -> String {
         let user = if self.user.is_empty() { "an unknown user" } else { &self.user };

@@ -124,6 +124,17 @@ impl Cause {
         self
     }
 
+    /// The same, where the log does not show that the object was in the collection.
+    pub(super) fn doubted(mut self) -> Self {
+        if self.kind == Kind::CollectionDeleted
+            && let Some(first) = self.links.first_mut()
+        {
+            first.clause.insert(0, Part::Text("probably ".to_owned()));
+            first.rests_on = Certainty::Order;
+        }
+        self
+    }
+
     /// The whole way as one sentence.
     pub fn sentence(&self) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -216,6 +227,7 @@ impl World<'_> {
         let text = format!("deleted with other {} in one request by {}", key.resource, act.who());
         let first = Link::of(act, "", text, Certainty::Recorded);
         if act.is_by(&["namespace-controller"]) {
+            // It deletes all that there is.
             return Cause::new(Kind::NamespaceDeleted, first).then([self.namespace_gone(key, at)]);
         }
         Cause::new(Kind::CollectionDeleted, first)
@@ -245,6 +257,10 @@ impl World<'_> {
             below = owner;
         }
         vec![match nearest {
+            Some(owner) if self.acts_on(&owner).any(|(rank, act)| rank > at && act.succeeded() && !act.is_new()) => {
+                let text = format!("its owner, by name {}, is still there: the log does not show why", owner.path());
+                Link::missing("; ", text)
+            }
             Some(owner) => {
                 Link::missing(", because ", format!("its owner {} was gone; its deletion is not in the log", owner.path()))
             }
@@ -277,7 +293,7 @@ impl World<'_> {
         });
         if let Some((_, cordon)) = cordon.max_by_key(|(rank, _)| *rank) {
             let did = if cordon.cordons == Some(true) { "cordoned" } else { "patched" };
-            let text = format!("who had {did} node {}", cordon.object.name);
+            let text = format!("who was draining node {}, {did}", cordon.object.name);
             let certainty = if node.is_some() { Certainty::Recorded } else { Certainty::Order };
             let drain = Link::of(cordon, ", ", text, certainty);
             return Cause::new(Kind::Drained, first).then([drain]);
@@ -447,7 +463,10 @@ impl World<'_> {
         let by_name = if known == Certainty::Name { " by its name" } else { "" };
         let belongs = Link::missing("; ", format!("it belongs{by_name} to {}", owner.path()));
         let Some(act) = self.act(first) else { return cause.then([belongs]) };
-        let mut links = self.why_changed(act, &owner, known, first, DEPTH);
+        let mut links = match self.replaced(key, &owner, act, first) {
+            Some(link) => vec![link],
+            None => self.why_changed(act, &owner, known, first, DEPTH),
+        };
         if let Some(link) = links.first_mut() {
             link.joint = "; before it was seen first, ";
         }

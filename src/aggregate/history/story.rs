@@ -54,6 +54,8 @@ pub struct Life {
     pub end: Option<Cause>,
     /// The request that removed it in the end, where the one that asked for it left it standing.
     pub removed: Option<Act>,
+    /// Whether anything in the log was done to it, or only tried.
+    pub touched: bool,
     /// The deletion was asked for, and nothing shows that the object is gone.
     pub lingers: bool,
 }
@@ -163,7 +165,7 @@ struct Current {
     created: Option<Rank>,
     uid: Option<Box<str>>,
     node: Option<Name>,
-    /// Requests that deleted it, in order, and whether each surely did.
+    /// Requests that deleted it, in order, and whether each was surely about it.
     deaths: Vec<(Rank, bool)>,
     /// Whether it was still there after the last of them.
     stayed: bool,
@@ -182,14 +184,14 @@ impl Current {
         if self.first.is_none() || !act.succeeded() {
             return false;
         }
-        let creates = &*act.verb == "create" && act.subresource.is_empty()
-            || act.code == Some(201) && matches!(&*act.verb, "patch" | "update") && act.subresource.is_empty();
         let other = self.uid.as_ref().zip(change.uid.as_ref()).is_some_and(|(one, other)| one != other);
-        creates || other
+        act.is_new() || other
     }
 
     fn add(&mut self, act: &Act, ranked: &Ranked) {
-        self.first.get_or_insert(ranked.rank);
+        if act.succeeded() {
+            self.first.get_or_insert(ranked.rank);
+        }
         let change = &ranked.change;
         if self.uid.is_none() && act.succeeded() && &*act.verb != "deletecollection" {
             self.uid.clone_from(&change.uid);
@@ -202,6 +204,8 @@ impl Current {
         }
         if is_end(act) {
             self.died(act, ranked);
+        } else if &*act.subresource == "finalize" && !self.deaths.is_empty() {
+            self.removed = Some(ranked.rank);
         } else if act.changes_spec() {
             self.changed(act, ranked);
         }
@@ -221,7 +225,7 @@ impl Current {
     }
 
     fn changed(&mut self, act: &Act, ranked: &Ranked) {
-        if &*act.verb == "create" || act.code == Some(201) {
+        if act.is_new() {
             self.created = Some(ranked.rank);
         }
         if self.deaths.is_empty() {
@@ -244,13 +248,15 @@ impl Current {
                 (None, Some(first)) => Some(world.before_log(key, first)),
                 (None, None) => None,
             },
+            touched: self.first.is_some(),
             ..Life::default()
         };
         let by_person = |rank: &Rank| world.act(*rank).is_some_and(|act| !act.user.starts_with("system:node:"));
-        let ranks = || self.deaths.iter().map(|(rank, _)| *rank);
-        match ranks().find(by_person).or_else(|| ranks().next()) {
-            Some(death) => {
-                life.end = Some(world.why_deleted(key, death, node));
+        let first = self.deaths.iter().find(|(rank, _)| by_person(rank)).or(self.deaths.first());
+        match first.copied() {
+            Some((death, sure)) => {
+                let cause = world.why_deleted(key, death, node);
+                life.end = Some(if sure { cause } else { cause.doubted() });
                 let removed = self.removed.filter(|removed| *removed != death);
                 life.removed = removed.and_then(|removed| world.act(removed)).cloned();
                 life.lingers = removed.is_none() && self.stayed;
