@@ -8,10 +8,11 @@
 pub mod diff;
 pub mod patch;
 pub mod path;
+pub mod replay;
 pub mod schema;
 
 pub use diff::{Change, DiffOptions, diff};
-pub use patch::{Impossible, PatchKind, apply};
+pub use patch::{Impossible, Patch, PatchKind, Patched, Recognised, patch_kind};
 pub use path::Path;
 
 /// How deep an object may nest. `serde_json` reads no deeper than 128, and patches may not build deeper

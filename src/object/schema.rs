@@ -88,6 +88,27 @@ const ROWS: &[Row] = &[
     by("variables", Of("mutatingadmissionpolicies"), &["name"]),
 ];
 
+/// Objects that server-side apply replaces as a whole: selectors and references.
+const ATOMIC_OBJECTS: &[&str] = &[
+    "claimRef",
+    "configMapKeyRef",
+    "dataSource",
+    "fieldRef",
+    "involvedObject",
+    "labelSelector",
+    "namespaceSelector",
+    "nodeSelector",
+    "objectSelector",
+    "podSelector",
+    "regarding",
+    "resourceFieldRef",
+    "roleRef",
+    "secretKeyRef",
+    "secretRef",
+    "selector",
+    "targetRef",
+];
+
 /// Lists that are atomic for the API server but whose elements people tell apart by a name.
 const NAMED_FOR_READERS: &[&[&str]] = &[&["name"], &["type"]];
 
@@ -134,6 +155,11 @@ pub fn strategic(resource: &str, parent: &str, field: &str) -> ListType {
 /// How server-side apply treats it.
 pub fn apply(resource: &str, parent: &str, field: &str) -> ListType {
     find(resource, parent, field).map_or(Atomic, |row| row.apply)
+}
+
+/// Whether server-side apply replaces the object in this field as a whole.
+pub(super) fn is_atomic_object(field: &str) -> bool {
+    ATOMIC_OBJECTS.contains(&field)
 }
 
 /// Every way of telling the elements of this list apart that is worth trying when its changes are read,

@@ -3,11 +3,19 @@
 //! A file for each that is more than a few lines. None of them guesses: where the result cannot be known the
 //! answer is [`Impossible`], and what was assumed on the way is in the notes.
 
+mod fields;
 mod json;
+mod kind;
+mod server_side;
+mod strategic;
 
 use serde_json::{Map, Value};
 
 use super::MAX_DEPTH;
+
+pub(super) use fields::{Fields, Types};
+pub(super) use kind::parameter;
+pub use kind::{Recognised, patch_kind};
 
 /// The four ways in which the API server lets an object be patched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,30 +54,53 @@ impl std::fmt::Display for Impossible {
 
 impl std::error::Error for Impossible {}
 
-/// What `patch` makes of `current`, an object of `resource` (`deployments`) in `group` (`apps`).
-pub fn apply(
-    kind: PatchKind,
-    _group: &str,
-    _resource: &str,
-    current: &Value,
-    patch: &Value,
-) -> Result<Value, Impossible> {
-    let patched = match kind {
-        PatchKind::Json => json::apply(current, patch)?,
-        PatchKind::Merge => {
-            object(patch)?;
-            merge(current.clone(), patch)
-        }
-        PatchKind::Strategic | PatchKind::Apply => {
-            return Err(Impossible(format!("a {} is not understood", kind.name())));
-        }
-    };
-    Ok(patched)
+/// A patch as it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch<'a> {
+    /// Its kind; [`patch_kind`] tells it from the body.
+    pub kind: PatchKind,
+    /// The API group of the object (`apps`), empty for the core group.
+    pub group: &'a str,
+    /// The resource of the object (`deployments`).
+    pub resource: &'a str,
+    /// The subresource that was patched (`status`), empty for the object itself.
+    pub subresource: &'a str,
+    /// Who manages the fields (`fieldManager`), as far as it is known.
+    pub manager: Option<&'a str>,
+    /// What was sent.
+    pub body: &'a Value,
 }
 
-/// The patch as the object it must be.
-fn object(patch: &Value) -> Result<&Map<String, Value>, Impossible> {
-    patch.as_object().ok_or_else(|| Impossible("the patch is no object".to_owned()))
+/// What a patch made of an object.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Patched {
+    /// The object after it.
+    pub object: Value,
+    /// What had to be left open.
+    pub notes: Vec<String>,
+}
+
+/// What a patch makes of `current`.
+pub fn apply(patch: &Patch<'_>, current: &Value) -> Result<Patched, Impossible> {
+    bounded(depth(current).max(depth(patch.body)))?;
+    let exactly = |object| Patched { object, notes: Vec::new() };
+    match patch.kind {
+        PatchKind::Json => json::apply(current, patch.body).map(exactly),
+        PatchKind::Merge => {
+            object(patch.body, "patch")?;
+            Ok(exactly(merge(current.clone(), patch.body)))
+        }
+        PatchKind::Strategic => {
+            let members = object(current, "object")?.clone();
+            let merged = strategic::apply(patch.resource, members, object(patch.body, "patch")?)?;
+            Ok(exactly(Value::Object(merged)))
+        }
+        PatchKind::Apply => server_side::apply(patch, object(current, "object")?, object(patch.body, "patch")?),
+    }
+}
+
+fn object<'v>(value: &'v Value, what: &str) -> Result<&'v Map<String, Value>, Impossible> {
+    value.as_object().ok_or_else(|| Impossible(format!("the {what} is no JSON object")))
 }
 
 /// RFC 7386. Members keep their order, which is why `json-patch`'s own is not used.
@@ -79,10 +110,9 @@ fn merge(current: Value, patch: &Value) -> Value {
         Value::Object(members) => members,
         _ => Map::new(),
     };
+    merged.retain(|name, _| !patch.get(name).is_some_and(Value::is_null));
     for (name, value) in patch {
-        if value.is_null() {
-            merged.shift_remove(name);
-        } else {
+        if !value.is_null() {
             let was = merged.get_mut(name).map(Value::take).unwrap_or_default();
             merged.insert(name.clone(), merge(was, value));
         }
@@ -109,6 +139,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn merged(current: &Value, body: &Value) -> Value {
+        let patch =
+            Patch { kind: PatchKind::Merge, group: "", resource: "configmaps", subresource: "", manager: None, body };
+        apply(&patch, current).unwrap().object
+    }
+
     #[test]
     fn merge_patches_of_the_standard() {
         let cases = [
@@ -124,15 +160,14 @@ mod tests {
             (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
         ];
         for (current, patch, expected) in cases {
-            let result = apply(PatchKind::Merge, "", "configmaps", &current, &patch).unwrap();
-            assert_eq!(result.to_string(), expected.to_string(), "{current} {patch}");
+            assert_eq!(merged(&current, &patch).to_string(), expected.to_string(), "{current} {patch}");
         }
     }
 
     #[test]
     fn members_keep_their_order() {
         let current = json!({"a": 1, "b": 2, "c": 3, "d": 4});
-        let result = apply(PatchKind::Merge, "", "x", &current, &json!({"b": null, "a": 9})).unwrap();
+        let result = merged(&current, &json!({"b": null, "a": 9}));
         assert_eq!(result.to_string(), r#"{"a":9,"c":3,"d":4}"#);
     }
 }
