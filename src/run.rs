@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+mod history;
 mod live;
 
 mod gather;
@@ -47,6 +48,7 @@ pub fn run(config: Config) -> Exit {
     match command {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
+        Command::History(config) => ready().history(*config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
         Command::Receive(config) => receive(&config),
@@ -358,7 +360,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

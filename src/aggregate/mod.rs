@@ -6,6 +6,7 @@
 //! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
 
 pub mod evidence;
+pub mod history;
 pub mod inspect;
 pub mod losses;
 pub mod newest;

@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 
@@ -31,6 +32,9 @@ pub(super) enum Sub {
     /// What happened overall? Or, with --by: how much of what
     #[command(after_help = SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
+    /// What happened to an object? Every change with its author, and what ended it
+    #[command(after_help = HISTORY_EXAMPLES)]
+    History(Box<HistoryArgs>),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),

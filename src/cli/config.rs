@@ -12,13 +12,14 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::history::{HistoryConfig, history};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
-use crate::query::{Filter, FilterSpec, check, parse_duration};
+use crate::query::{Filter, FilterSpec, QueryError, check, parse_duration};
 use crate::receive::ReceiveConfig;
 use crate::receive::kubeconfig::Target;
 use crate::render::answer::AnswerFormat;
@@ -66,6 +67,8 @@ pub enum Command {
     Query(QueryConfig),
     /// Counts.
     Summary(SummaryConfig),
+    /// The life of objects.
+    History(Box<HistoryConfig>),
     /// The evidence.
     Inspect(AnswerFormat),
     /// One request.
@@ -148,6 +151,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
     let config = match cli.command {
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
+        Sub::History(args) => history(*args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
         Sub::Receive(args) => receive(args).map(plain),
@@ -312,8 +316,12 @@ pub(super) fn unit(args: &FilterArgs) -> Unit {
 }
 
 pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
-    let now = Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default());
-    let spec = FilterSpec {
+    checked(&spec(args))
+}
+
+/// What the filter flags say.
+pub(super) fn spec(args: FilterArgs) -> FilterSpec {
+    FilterSpec {
         user: args.user,
         group: args.group,
         as_user: args.as_user,
@@ -338,16 +346,25 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
         window: args.window,
         last: args.last,
         failed: args.failed,
-    };
-    let checked = check(&spec, now).map_err(|error| {
-        let lines: Vec<_> = error
-            .to_string()
-            .lines()
-            .map(|line| crate::render::sanitize::text_for_terminal(line).into_owned())
-            .collect();
-        lines.join("\n")
-    })?;
+    }
+}
+
+/// Checks and compiles what filter flags say.
+pub(super) fn checked(spec: &FilterSpec) -> Result<(Filter, Vec<String>), String> {
+    let checked = check(spec, now()).map_err(|error| shown(&error))?;
     Ok((checked.filter, checked.hints))
+}
+
+/// The present, which nothing but the command line knows.
+pub(super) fn now() -> Timestamp {
+    Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default())
+}
+
+/// A fault in a value, for a terminal.
+pub(super) fn shown(error: &QueryError) -> String {
+    let text = error.to_string();
+    let lines: Vec<_> = text.lines().map(crate::render::sanitize::text_for_terminal).collect();
+    lines.join("\n")
 }
 
 fn sort(word: &str) -> Result<Sort, String> {

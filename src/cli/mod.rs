@@ -5,6 +5,7 @@
 mod answer;
 mod args;
 mod config;
+mod history;
 mod interrupt;
 mod pace;
 mod receive;
@@ -13,6 +14,7 @@ mod show;
 pub use answer::Form;
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
+pub use history::HistoryConfig;
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
 pub use show::{ShowConfig, ShowFormat};

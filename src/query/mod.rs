@@ -15,6 +15,7 @@ mod code;
 mod error;
 mod filter;
 mod items;
+mod object;
 mod pattern;
 mod resource;
 mod resource_table;
@@ -26,9 +27,10 @@ use crate::event::Timestamp;
 
 pub use error::QueryError;
 pub use filter::Filter;
+pub use object::Objects;
 pub use resource::known as known_resources;
 pub use resource_table::{RESOURCES, Resource, SUBRESOURCES};
-pub use when::parse_duration;
+pub use when::{parse_duration, read_moment};
 pub use words::{DECISIONS, LEVELS, STAGES, VERBS};
 
 /// What the filter flags said, as typed: each `Vec` holds the values of all uses of that flag, not

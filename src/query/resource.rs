@@ -43,9 +43,7 @@ enum Rule {
 
 #[derive(Clone, Debug)]
 struct Parts {
-    resource: Set,
-    group: Option<Set>,
-    version: Option<Set>,
+    kind: Kind,
     subresource: Subresource,
     name: Option<Set>,
 }
@@ -105,38 +103,54 @@ fn whole(resource: Text<'_>, object: &ObjectReference<'_>) -> Vec<u8> {
     whole
 }
 
-impl Parts {
-    fn compile(item: &Item<'_>, hints: &mut Vec<String>) -> Result<Self, QueryError> {
-        let (kind, tail) = item.text.split_once('/').map_or((item.text, None), |(kind, tail)| (kind, Some(tail)));
-        let (word, version, group) = split_type(kind);
+/// A type in kubectl's words: `resource`, `resource.group`, `resource.version` or `resource.version.group`.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    resource: Set,
+    group: Option<Set>,
+    version: Option<Set>,
+}
+
+impl Kind {
+    /// Compiles the type that an item is.
+    pub(super) fn compile(item: &Item<'_>) -> Result<Self, QueryError> {
+        let (word, version, group) = split_type(item.text);
         if word.is_empty() {
             return Err(item
                 .error("the resource type is missing")
                 .with_help("write pods, deployments.apps or pods/exec"));
         }
+        Ok(Kind {
+            resource: resource_set(word),
+            group: group.map(|group| group_set(word, group)),
+            version: version.map(|version| Set::wild(&version.to_lowercase())),
+        })
+    }
+
+    /// Whether an object is of this type.
+    pub(super) fn matches(&self, resource: Text<'_>, object: &ObjectReference<'_>) -> bool {
+        let part = |set: &Option<Set>, text: Option<Text<'_>>| {
+            set.as_ref().is_none_or(|set| set.has(text.unwrap_or(Text::plain(b""))))
+        };
+        self.resource.has(resource) && part(&self.group, object.api_group) && part(&self.version, object.api_version)
+    }
+}
+
+impl Parts {
+    fn compile(item: &Item<'_>, hints: &mut Vec<String>) -> Result<Self, QueryError> {
+        let (kind, tail) = item.text.split_once('/').map_or((item.text, None), |(kind, tail)| (kind, Some(tail)));
+        let (word, _, group) = split_type(kind);
+        let compiled = Kind::compile(&item.part(kind))?;
         let (subresource, name) = match tail {
             None => (Subresource::Any, None),
             Some(tail) => compile_tail(&item.part(tail), word, hints)?,
         };
-        if let Some(hint) = type_hint(word, group) {
-            hints.push(hint);
-        }
-        Ok(Parts {
-            resource: resource_set(word),
-            group: group.map(|group| group_set(word, group)),
-            version: version.map(|version| Set::wild(&version.to_lowercase())),
-            subresource,
-            name,
-        })
+        hints.extend(type_hint("--resource", word, group));
+        Ok(Parts { kind: compiled, subresource, name })
     }
 
     fn matches(&self, resource: Text<'_>, object: &ObjectReference<'_>) -> bool {
-        let part = |set: &Option<Set>, text: Option<Text<'_>>| {
-            set.as_ref().is_none_or(|set| set.has(text.unwrap_or(Text::plain(b""))))
-        };
-        self.resource.has(resource)
-            && part(&self.group, object.api_group)
-            && part(&self.version, object.api_version)
+        self.kind.matches(resource, object)
             && self.subresource.matches(object.subresource)
             && self.name.as_ref().is_none_or(|set| object.name.is_some_and(|name| !name.is_empty() && set.has(name)))
     }
@@ -154,7 +168,7 @@ impl Subresource {
 }
 
 /// Splits `resource.version.group`, any of the last two absent.
-fn split_type(kind: &str) -> (&str, Option<&str>, Option<&str>) {
+pub(super) fn split_type(kind: &str) -> (&str, Option<&str>, Option<&str>) {
     let Some((word, rest)) = kind.split_once('.') else { return (kind, None, None) };
     match rest.split_once('.') {
         Some((version, group)) if is_version(version) => (word, Some(version), Some(group)),
@@ -258,24 +272,24 @@ fn name_hint(text: &str, word: &str) -> Option<String> {
 }
 
 /// A hint where a type is known to nobody, or not in that group.
-fn type_hint(word: &str, group: Option<&str>) -> Option<String> {
+pub(super) fn type_hint(flag: &str, word: &str, group: Option<&str>) -> Option<String> {
     if has_glob(word) {
         return None;
     }
     let lower = word.to_lowercase();
     if let Some((_, plural)) = ALIASES.iter().find(|(alias, _)| *alias == lower) {
-        return Some(format!("--resource: `{word}` is read as `{plural}`; kubectl does not know the short name"));
+        return Some(format!("{flag}: `{word}` is read as `{plural}`; kubectl does not know the short name"));
     }
     if lower == "all" {
-        return Some("--resource: `all` is no resource here; leave the flag out for every resource".to_owned());
+        return Some(format!("{flag}: `all` is no resource here; leave the flag out for every resource"));
     }
     let groups: Vec<_> = known(word).map(|known| known.group).collect();
     match group {
-        Some(group) if !groups.is_empty() => group_hint(word, &group.to_lowercase(), &groups),
+        Some(group) if !groups.is_empty() => group_hint(flag, word, &group.to_lowercase(), &groups),
         None if groups.is_empty() => {
             let words = RESOURCES.iter().flat_map(|known| [known.plural, known.singular]);
             let near = closest(&lower, words)?;
-            let note = format!("--resource: `{word}` is not a built-in resource and matched as typed");
+            let note = format!("{flag}: `{word}` is not a built-in resource and matched as typed");
             Some(format!("{note}; did you mean `{near}`?"))
         }
         _ => None,
@@ -284,7 +298,7 @@ fn type_hint(word: &str, group: Option<&str>) -> Option<String> {
 
 /// A hint where the group is a shortened or mistyped one of those that have the resource. Other
 /// groups may well have a resource of that name: Knative has `services`.
-fn group_hint(word: &str, group: &str, groups: &[&'static str]) -> Option<String> {
+fn group_hint(flag: &str, word: &str, group: &str, groups: &[&'static str]) -> Option<String> {
     let exact = groups.contains(&group) || has_glob(group) || matches!(group, "" | "core");
     let any_has = RESOURCES.iter().any(|known| known.group == group);
     if exact {
@@ -294,7 +308,7 @@ fn group_hint(word: &str, group: &str, groups: &[&'static str]) -> Option<String
     let near = begun.or_else(|| closest(group, groups.iter().copied()));
     let near = near.or_else(|| groups.first().copied().filter(|_| any_has))?;
     let near = if near.is_empty() { "core" } else { near };
-    Some(format!("--resource: `{word}` is not in group `{group}`; did you mean `{word}.{near}`?"))
+    Some(format!("{flag}: `{word}` is not in group `{group}`; did you mean `{word}.{near}`?"))
 }
 
 #[cfg(test)]

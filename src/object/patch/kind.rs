@@ -1,0 +1,143 @@
+//! What kind of patch a recorded body is.
+//!
+//! An audit event does not say with which content type a patch was sent, so it is told from what was sent and
+//! from the query of the request.
+
+use serde_json::Value;
+
+use super::super::schema::{self, ListType};
+use super::{PatchKind, strategic};
+
+/// The kind of a patch, and on what grounds where it might be another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recognised {
+    /// The kind.
+    pub kind: PatchKind,
+    /// What was assumed, if another kind would have made something else of the object.
+    pub assumed: Option<&'static str>,
+}
+
+/// Managers that `kubectl` names when it does not apply on the server's side.
+const OTHER_MANAGERS: &[&str] = &[
+    "kubectl-annotate",
+    "kubectl-client-side-apply",
+    "kubectl-edit",
+    "kubectl-label",
+    "kubectl-patch",
+    "kubectl-replace",
+    "kubectl-rollout",
+    "kubectl-set",
+    "kubectl-taint",
+];
+
+/// The kind of the patch with this body, asked for with this query (`fieldManager=x&force=true`) of an object of
+/// `resource` in `group`.
+pub fn patch_kind(body: &Value, uri_query: &str, group: &str, resource: &str) -> Recognised {
+    let surely = |kind| Recognised { kind, assumed: None };
+    if body.is_array() {
+        return surely(PatchKind::Json);
+    }
+    if is_apply(body, uri_query) {
+        return surely(PatchKind::Apply);
+    }
+    if !schema::is_built_in(group) {
+        return surely(PatchKind::Merge);
+    }
+    if strategic::has_directive(body) {
+        return surely(PatchKind::Strategic);
+    }
+    let assumed = matters(body, "", "", resource).then_some(
+        "the log does not say whether lists were merged or replaced; kubectl's strategic merge patch is assumed",
+    );
+    Recognised { kind: PatchKind::Strategic, assumed }
+}
+
+/// An applied object names its type, and its manager is given; `force` is refused with anything else.
+fn is_apply(body: &Value, uri_query: &str) -> bool {
+    let is_text = |name: &str| body.get(name).is_some_and(Value::is_string);
+    let typed = is_text("apiVersion") && is_text("kind") && body.get("metadata").is_some_and(Value::is_object);
+    let manager = parameter(uri_query, "fieldManager");
+    typed
+        && match parameter(uri_query, "force") {
+            Some(_) => true,
+            None => manager.is_some_and(|manager| !OTHER_MANAGERS.contains(&manager.as_str())),
+        }
+}
+
+/// Whether a strategic merge patch and a merge patch with this body differ: it holds a list that one of them
+/// merges.
+fn matters(value: &Value, parent: &str, field: &str, resource: &str) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| matters(value, field, name, resource)),
+        Value::Array(elements) => {
+            schema::strategic(resource, parent, field) != ListType::Atomic
+                || elements.iter().any(|element| matters(element, parent, field, resource))
+        }
+        _ => false,
+    }
+}
+
+/// The value of a parameter of a query, decoded.
+pub(in super::super) fn parameter(uri_query: &str, name: &str) -> Option<String> {
+    let query = uri_query.rsplit_once('?').map_or(uri_query, |(_, query)| query);
+    let value = query.split('&').find_map(|pair| match pair.split_once('=') {
+        Some((found, value)) => (found == name).then_some(value),
+        None => (pair == name).then_some(""),
+    })?;
+    Some(decoded(value))
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let hex = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
+        bytes.push(match (byte, hex(after.first()), hex(after.get(1))) {
+            (b'%', Some(high), Some(low)) => {
+                rest = after.get(2..).unwrap_or_default();
+                (high * 16 + low) as u8
+            }
+            (b'+', _, _) => b' ',
+            _ => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn kinds_are_told_apart() {
+        let object =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {"replicas": 1}});
+        let cases = [
+            (json!([{"op": "add", "path": "/a", "value": 1}]), "", "apps", PatchKind::Json, false),
+            (object.clone(), "fieldManager=argocd-controller&force=true", "apps", PatchKind::Apply, false),
+            (object.clone(), "/apis/apps/v1/x?fieldManager=kubectl", "apps", PatchKind::Apply, false),
+            (object.clone(), "fieldManager=kubectl-patch", "apps", PatchKind::Strategic, false),
+            (object, "", "apps", PatchKind::Strategic, false),
+            (json!({"spec": {"replicas": 1}}), "fieldManager=kubectl-patch", "apps", PatchKind::Strategic, false),
+            (json!({"spec": {"template": {"spec": {"containers": []}}}}), "", "apps", PatchKind::Strategic, true),
+            (json!({"spec": {"containers": [{"$patch": "delete", "name": "x"}]}}), "", "", PatchKind::Strategic, false),
+            (json!({"spec": {"$retainKeys": ["a"]}}), "", "apps", PatchKind::Strategic, false),
+            (json!({"spec": {"containers": []}}), "", "example.com", PatchKind::Merge, false),
+            (json!({"spec": {"x": 1}}), "", "snapshot.storage.k8s.io", PatchKind::Merge, false),
+        ];
+        for (body, query, group, kind, assumed) in cases {
+            let recognised = patch_kind(&body, query, group, "deployments");
+            assert_eq!((recognised.kind, recognised.assumed.is_some()), (kind, assumed), "{body} {query} {group}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        assert_eq!(parameter("a=1&fieldManager=my%20tool+x", "fieldManager").unwrap(), "my tool x");
+        assert_eq!(parameter("/x?force", "force").unwrap(), "");
+        assert_eq!(parameter("a=%zz%4", "a").unwrap(), "%zz%4");
+        assert_eq!(parameter("forced=1", "force"), None);
+    }
+}

@@ -1,0 +1,728 @@
+//! An object's versions, one after each recorded request.
+//!
+//! Where the response holds the object, that is the version. Where it does not, the version is made from what
+//! was sent: a body put in whole, a patch applied to the version before. What the API server fills in by itself
+//! (defaults, timestamps, what admission changed) is then missing, and [`Source`] says how the version came
+//! about. Where too little was recorded the version is unknown until the next one that was recorded.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::patch::{self, Fields, Patch, PatchKind, Types, parameter, patch_kind};
+use super::schema;
+
+/// One request on the object, in the order of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// The verb of the event: `create`, `patch`.
+    pub verb: String,
+    /// The subresource of the event (`status`), empty for the object itself.
+    pub subresource: String,
+    /// The status code of the response, if it is known.
+    pub code: Option<i32>,
+    /// `requestObject`.
+    pub request: Option<Value>,
+    /// `responseObject`.
+    pub response: Option<Value>,
+    /// Who manages the fields, if that is known otherwise than by `fieldManager` in the query.
+    pub manager: Option<String>,
+    /// The query of the request (`fieldManager=x&dryRun=All`), or its whole URI.
+    pub uri_query: String,
+    /// When it was, as the object would have it (`2026-03-02T10:00:00Z`).
+    pub time: Option<String>,
+}
+
+/// Where a version comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// It was in the log.
+    Recorded,
+    /// It was made from what was sent.
+    Reconstructed {
+        /// How, as the end of a sentence: `merge patch applied to the version before`.
+        how: String,
+    },
+    /// Nobody knows.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The object after a request.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The object, if it is known and there is one.
+    pub object: Option<Arc<Value>>,
+    /// Whether it is no longer there. The last version of an object whose last finalizer was removed is `gone`
+    /// and known.
+    pub gone: bool,
+    /// Where the version comes from. A request that changed nothing leaves it as it was.
+    pub source: Source,
+}
+
+/// The versions of an object of `resource` in `group` after each of its requests.
+pub fn replay(group: &str, resource: &str, steps: &[Step]) -> Vec<Version> {
+    let mut replay = Replay::new(group, resource);
+    steps.iter().map(|step| replay.step(step)).collect()
+}
+
+/// An object that requests happen to, one after the other.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    group: String,
+    resource: String,
+    object: Option<Arc<Value>>,
+    gone: bool,
+    source: Source,
+    /// `managedFields` as far as they are known: an apply takes away what its manager wanted before.
+    managed: Option<Vec<Value>>,
+}
+
+/// What a request did to the object.
+enum Effect {
+    None,
+    /// It is now this.
+    Is(Value, String),
+    Unknown(String),
+}
+
+impl Replay {
+    /// An object of which nothing is known yet.
+    pub fn new(group: &str, resource: &str) -> Replay {
+        Replay {
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            object: None,
+            gone: false,
+            source: Source::Unknown { why: "nothing of the object was recorded before".to_owned() },
+            managed: None,
+        }
+    }
+
+    /// The object after one more request.
+    pub fn step(&mut self, step: &Step) -> Version {
+        if step.code.is_some_and(|code| !(200..300).contains(&code)) || is_dry_run(step) {
+            return self.version();
+        }
+        if is_deletion(step) {
+            self.delete(step);
+        } else if let Some(object) = recorded(step) {
+            self.note_managers(step, Some(object));
+            self.put(object.clone(), Source::Recorded);
+        } else {
+            let effect = with_recorded_metadata(self.effect(step), step);
+            self.note_managers(step, None);
+            self.take(effect);
+        }
+        self.version()
+    }
+
+    /// The object as it is now.
+    pub fn version(&self) -> Version {
+        Version { object: self.object.clone(), gone: self.gone, source: self.source.clone() }
+    }
+
+    fn take(&mut self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Is(object, how) => self.put(without_server_fields(object), Source::Reconstructed { how }),
+            Effect::Unknown(why) => {
+                (self.object, self.gone, self.source) = (None, false, Source::Unknown { why });
+            }
+        }
+    }
+
+    fn put(&mut self, object: Value, source: Source) {
+        self.gone = is_finished(&object);
+        self.object = Some(Arc::new(object));
+        self.source = source;
+    }
+
+    fn end(&mut self, source: Source) {
+        (self.object, self.gone, self.source, self.managed) = (None, true, source, None);
+    }
+
+    fn current(&self) -> Option<&Value> {
+        self.object.as_deref().filter(|_| !self.gone)
+    }
+
+    /// What a request did whose response is not the object.
+    fn effect(&self, step: &Step) -> Effect {
+        match (step.verb.as_str(), step.subresource.as_str()) {
+            ("create", "binding") => self.bind(step),
+            (_, "scale") if changes(step) => self.scale(step),
+            (_, "finalize") if changes(step) => self.finalize(step),
+            ("create", "") => created(step),
+            ("update", "" | "status" | "approval" | "ephemeralcontainers" | "resize") => self.update(step),
+            ("patch", "" | "status" | "approval" | "ephemeralcontainers" | "resize") => self.patch(step),
+            // What is asked of a pod, a node or a service account leaves the object as it is.
+            ("create", _) | ("get" | "list" | "watch" | "connect" | "head" | "options", _) => Effect::None,
+            (verb, subresource) => Effect::Unknown(format!("what `{verb}` of `{subresource}` does is not known")),
+        }
+    }
+
+    fn update(&self, step: &Step) -> Effect {
+        let Some(body) = body(step).filter(|body| body.is_object()) else { return not_logged() };
+        let how = "from the request; what the server filled in is missing".to_owned();
+        let Some(current) = self.current() else { return Effect::Is(body.clone(), how) };
+        if matches!(step.subresource.as_str(), "status" | "approval") {
+            return Effect::Is(
+                with_member(current, "status", body.get("status")),
+                "status from the request".to_owned(),
+            );
+        }
+        let mut object = self.with_status_of(body.clone(), current);
+        keep_metadata(&mut object, current);
+        Effect::Is(object, how)
+    }
+
+    fn patch(&self, step: &Step) -> Effect {
+        let Some(body) = body(step) else { return not_logged() };
+        let recognised = patch_kind(body, &step.uri_query, &self.group, &self.resource);
+        let name = recognised.kind.name();
+        if recognised.kind == PatchKind::Apply && (step.code == Some(201) || self.gone) {
+            return Effect::Is(body.clone(), format!("created by {name}; what the server filled in is missing"));
+        }
+        let Some(current) = self.current() else {
+            return Effect::Unknown(format!("{name} of an object that was not recorded before"));
+        };
+        let manager = manager(step);
+        let asked = Patch {
+            kind: recognised.kind,
+            group: &self.group,
+            resource: &self.resource,
+            subresource: &step.subresource,
+            manager: manager.as_deref(),
+            body,
+        };
+        let patched = match patch::apply(&asked, &self.with_managed_fields(current)) {
+            Ok(patched) => patched,
+            Err(impossible) => return Effect::Unknown(format!("{name} could not be applied: {impossible}")),
+        };
+        let object = match step.subresource.as_str() {
+            "status" | "approval" => with_member(current, "status", patched.object.get("status")),
+            _ => self.with_status_of(patched.object, current),
+        };
+        let mut how = format!("{name} applied to the version before");
+        for note in recognised.assumed.map(str::to_owned).into_iter().chain(patched.notes) {
+            how.push_str("; ");
+            how.push_str(&note);
+        }
+        Effect::Is(object, how)
+    }
+
+    /// Requests on the object of a built-in type leave its status alone; it has a subresource of its own.
+    fn with_status_of(&self, object: Value, current: &Value) -> Value {
+        if schema::is_built_in(&self.group) || !object.get("status").is_some_and(Value::is_object) {
+            return with_member(&object, "status", current.get("status"));
+        }
+        object
+    }
+
+    fn with_managed_fields(&self, current: &Value) -> Value {
+        let mut object = current.clone();
+        if let (Some(managed), Some(metadata)) = (&self.managed, metadata_mut(&mut object)) {
+            metadata.insert("managedFields".to_owned(), managed.clone().into());
+        }
+        object
+    }
+
+    /// The subresource `scale` shows and changes one number of the object.
+    fn scale(&self, step: &Step) -> Effect {
+        let replicas = |scale: &Value| scale.pointer("/spec/replicas").cloned();
+        let sent = || -> Option<Value> {
+            let body = body(step)?;
+            if step.verb == "update" {
+                return replicas(body);
+            }
+            let scale = json!({"spec": {"replicas": self.current().and_then(replicas)}});
+            let recognised = patch_kind(body, &step.uri_query, "autoscaling", "scales");
+            let (group, resource) = ("autoscaling", "scales");
+            let asked = Patch { kind: recognised.kind, group, resource, subresource: "scale", manager: None, body };
+            patch::apply(&asked, &scale).ok().as_ref().and_then(|patched| replicas(&patched.object))
+        };
+        let Some(replicas) = step.response.as_ref().and_then(replicas).or_else(sent) else { return not_logged() };
+        let Some(current) = self.current() else {
+            return Effect::Unknown(format!("scaled to {replicas}, but the object was not recorded before"));
+        };
+        let mut spec = current.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        spec.insert("replicas".to_owned(), replicas);
+        Effect::Is(with_member(current, "spec", Some(&spec.into())), "replicas from the subresource scale".to_owned())
+    }
+
+    fn bind(&self, step: &Step) -> Effect {
+        let Some(binding) = body(step) else { return not_logged() };
+        let Some(node) = binding.pointer("/target/name").filter(|name| name.is_string()) else { return not_logged() };
+        let Some(current) = self.current() else {
+            return Effect::Unknown(format!("bound to {node}, but the object was not recorded before"));
+        };
+        let mut spec = current.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        spec.insert("nodeName".to_owned(), node.clone());
+        Effect::Is(with_member(current, "spec", Some(&spec.into())), "node from the binding".to_owned())
+    }
+
+    fn finalize(&self, step: &Step) -> Effect {
+        let Some(finalizers) = body(step).map(|body| body.pointer("/spec/finalizers")) else { return not_logged() };
+        let Some(current) = self.current() else {
+            return Effect::Unknown("finalizers changed, but the object was not recorded before".to_owned());
+        };
+        let spec = current.get("spec").cloned().unwrap_or_else(|| json!({}));
+        let spec = with_member(&spec, "finalizers", finalizers);
+        Effect::Is(with_member(current, "spec", Some(&spec)), "finalizers from the request".to_owned())
+    }
+
+    fn delete(&mut self, step: &Step) {
+        if let Some(object) = recorded(step).filter(|_| step.verb == "delete") {
+            if is_waiting(object) {
+                self.put(object.clone(), Source::Recorded);
+            } else {
+                self.end(Source::Recorded);
+            }
+            return;
+        }
+        let is_final = step.verb == "delete" && step.response.as_ref().is_some_and(is_status);
+        let waits = self.current().is_some_and(has_finalizers) || (!is_final && self.is_graceful(step));
+        if !waits {
+            let how = if is_final { Source::Recorded } else { Source::Reconstructed { how: "deleted".to_owned() } };
+            return self.end(how);
+        }
+        let effect = match self.current() {
+            Some(current) => Effect::Is(terminating(current, step), "being deleted".to_owned()),
+            None => Effect::Unknown("being deleted; the object was not recorded before".to_owned()),
+        };
+        self.take(effect);
+    }
+
+    /// Whether a deletion of which no result was recorded takes time by the nature of the object.
+    fn is_graceful(&self, step: &Step) -> bool {
+        let options = step.request.as_ref().map(|request| request.get("deleteOptions").unwrap_or(request));
+        let option = |name: &str| options.and_then(|options| options.get(name));
+        match self.resource.as_str() {
+            "namespaces" => true,
+            "pods" => {
+                let runs = self.current().is_none_or(|pod| pod.pointer("/spec/nodeName").is_some());
+                let at_once = option("gracePeriodSeconds").and_then(Value::as_i64) == Some(0);
+                runs && !at_once && parameter(&step.uri_query, "gracePeriodSeconds").as_deref() != Some("0")
+            }
+            _ => {
+                let policy = option("propagationPolicy").and_then(Value::as_str).map(str::to_owned);
+                let policy = policy.or_else(|| parameter(&step.uri_query, "propagationPolicy"));
+                matches!(policy.as_deref(), Some("Foreground" | "Orphan"))
+            }
+        }
+    }
+
+    /// Keeps account of who wants which fields, as far as it shows.
+    fn note_managers(&mut self, step: &Step, recorded: Option<&Value>) {
+        let of_object = |object: &Value| object.pointer("/metadata/managedFields").and_then(Value::as_array).cloned();
+        if let Some(managed) = recorded.and_then(of_object) {
+            self.managed = Some(managed);
+            return;
+        }
+        let Some(body) = body(step).filter(|_| changes(step)) else { return };
+        let is_apply = step.verb == "patch"
+            && patch_kind(body, &step.uri_query, &self.group, &self.resource).kind == PatchKind::Apply;
+        let creates = step.verb == "create" && step.subresource.is_empty() || (is_apply && step.code == Some(201));
+        if creates {
+            self.managed = Some(Vec::new());
+        }
+        if !creates && !is_apply {
+            return;
+        }
+        let (Some(managed), Some(manager)) = (&mut self.managed, manager(step)) else { return };
+        let operation = if is_apply { "Apply" } else { "Update" };
+        let fields =
+            Fields::of_applied(body, Types { group: &self.group, resource: &self.resource }, &Fields::default());
+        let entry = json!({"manager": manager, "operation": operation, "subresource": step.subresource, "fieldsV1": fields.write()});
+        let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        managed.retain(|old| {
+            ["manager", "operation", "subresource"].iter().any(|name| text(old, name) != text(&entry, name))
+        });
+        managed.push(entry);
+    }
+}
+
+fn created(step: &Step) -> Effect {
+    let Some(body) = body(step).filter(|body| body.is_object()) else { return not_logged() };
+    let how = "from the request that created it; what the server filled in is missing".to_owned();
+    Effect::Is(with_member(body, "status", None), how)
+}
+
+fn not_logged() -> Effect {
+    Effect::Unknown("the body of the request was not logged".to_owned())
+}
+
+fn body(step: &Step) -> Option<&Value> {
+    step.request.as_ref().filter(|body| !body.is_null())
+}
+
+fn changes(step: &Step) -> bool {
+    matches!(step.verb.as_str(), "create" | "update" | "patch")
+}
+
+fn is_deletion(step: &Step) -> bool {
+    matches!(
+        (step.verb.as_str(), step.subresource.as_str()),
+        ("delete" | "deletecollection", "") | ("create", "eviction")
+    )
+}
+
+fn is_dry_run(step: &Step) -> bool {
+    let options = step.request.as_ref().filter(|_| is_deletion(step));
+    let options = options.map(|options| options.get("deleteOptions").unwrap_or(options));
+    let in_body = options.and_then(|options| options.get("dryRun")).and_then(Value::as_array);
+    in_body.is_some_and(|list| !list.is_empty())
+        || parameter(&step.uri_query, "dryRun").is_some_and(|run| !run.is_empty())
+}
+
+fn manager(step: &Step) -> Option<String> {
+    parameter(&step.uri_query, "fieldManager").or_else(|| step.manager.clone())
+}
+
+/// The object, if that is what was answered.
+fn recorded(step: &Step) -> Option<&Value> {
+    let whole = matches!(
+        (step.verb.as_str(), step.subresource.as_str()),
+        ("create" | "update" | "patch" | "get" | "delete", "")
+            | ("update" | "patch" | "get", "status" | "approval" | "finalize" | "ephemeralcontainers" | "resize")
+    );
+    let response = step.response.as_ref().filter(|_| whole)?;
+    let kind = response.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let is_other =
+        matches!(kind, "Status" | "Table" | "PartialObjectMetadata" | "Scale") || response.get("items").is_some();
+    (!is_other && response.get("metadata").is_some_and(Value::is_object)).then_some(response)
+}
+
+/// Clients that ask for the metadata alone, such as the garbage collector, are answered with it.
+fn with_recorded_metadata(effect: Effect, step: &Step) -> Effect {
+    let response = step
+        .response
+        .as_ref()
+        .filter(|response| response.get("kind").and_then(Value::as_str) == Some("PartialObjectMetadata"));
+    match (effect, response.and_then(|response| response.get("metadata"))) {
+        (Effect::Is(object, how), Some(metadata)) => Effect::Is(with_member(&object, "metadata", Some(metadata)), how),
+        (effect, _) => effect,
+    }
+}
+
+fn is_status(response: &Value) -> bool {
+    response.get("kind").and_then(Value::as_str) == Some("Status")
+}
+
+fn has_finalizers(object: &Value) -> bool {
+    let some = |path: &str| object.pointer(path).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    some("/metadata/finalizers")
+        || (object.get("kind").and_then(Value::as_str) == Some("Namespace") && some("/spec/finalizers"))
+}
+
+/// Whether a deleted object is still there: something holds it, or it is given time.
+fn is_waiting(object: &Value) -> bool {
+    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string) && (has_finalizers(object) || grace > 0)
+}
+
+/// Whether nothing holds a deleted object any more.
+fn is_finished(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string) && !is_waiting(object)
+}
+
+fn terminating(current: &Value, step: &Step) -> Value {
+    let mut object = current.clone();
+    let Some(metadata) = metadata_mut(&mut object) else { return object };
+    if let Some(time) = &step.time {
+        metadata.entry("deletionTimestamp").or_insert_with(|| time.as_str().into());
+    }
+    if current.pointer("/spec/terminationGracePeriodSeconds").is_some() {
+        // What it was given is not known; that it was given time is.
+        metadata
+            .entry("deletionGracePeriodSeconds")
+            .or_insert_with(|| current["spec"]["terminationGracePeriodSeconds"].clone());
+    }
+    object
+}
+
+fn metadata_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
+    object.get_mut("metadata")?.as_object_mut()
+}
+
+/// The same object with this member, or without it.
+fn with_member(object: &Value, name: &str, value: Option<&Value>) -> Value {
+    let mut members = object.as_object().cloned().unwrap_or_default();
+    match value {
+        Some(value) => {
+            members.insert(name.to_owned(), value.clone());
+        }
+        None => {
+            members.shift_remove(name);
+        }
+    }
+    Value::Object(members)
+}
+
+/// An update cannot change these, and need not send them.
+fn keep_metadata(object: &mut Value, current: &Value) {
+    let Some(metadata) = metadata_mut(object) else { return };
+    for name in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        if let Some(value) = current.get("metadata").and_then(|metadata| metadata.get(name)) {
+            metadata.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+/// What a reconstruction cannot know: the server counts these with every change.
+fn without_server_fields(mut object: Value) -> Value {
+    if let Some(metadata) = metadata_mut(&mut object) {
+        metadata.retain(|name, _| !matches!(name.as_str(), "generation" | "managedFields" | "resourceVersion"));
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DiffOptions, diff};
+    use super::*;
+
+    fn step(verb: &str, subresource: &str, request: Value, response: Value) -> Step {
+        let some = |value: Value| (!value.is_null()).then_some(value);
+        Step {
+            verb: verb.to_owned(),
+            subresource: subresource.to_owned(),
+            code: Some(if verb == "create" { 201 } else { 200 }),
+            request: some(request),
+            response: some(response),
+            ..Step::default()
+        }
+    }
+
+    fn with_query(step: Step, query: &str) -> Step {
+        Step { uri_query: query.to_owned(), ..step }
+    }
+
+    /// A deployment as the server would answer it.
+    fn answered(version: u32, spec: Value, metadata: Value, status: Value) -> Value {
+        let mut all = json!({"name": "web", "namespace": "shop", "uid": "u-1", "resourceVersion": version.to_string(),
+            "generation": version, "creationTimestamp": "2026-03-02T10:00:00Z"});
+        all.as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+        json!({"kind": "Deployment", "apiVersion": "apps/v1", "metadata": all, "spec": spec, "status": status})
+    }
+
+    fn spec(replicas: u32, containers: Value) -> Value {
+        json!({"replicas": replicas, "template": {"spec": {"containers": containers}}})
+    }
+
+    /// Everything that can happen to a deployment, each with what was sent and what was answered.
+    fn life() -> Vec<Step> {
+        let sent = |spec: Value, metadata: Value| {
+            let mut all = json!({"name": "web", "namespace": "shop"});
+            all.as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+            json!({"kind": "Deployment", "apiVersion": "apps/v1", "metadata": all, "spec": spec})
+        };
+        let app = |image: &str| json!({"name": "app", "image": image});
+        let side = json!({"name": "side", "image": "s:1"});
+        let a = json!({"labels": {"a": "1"}});
+        let ab = json!({"labels": {"a": "1", "b": "2"}});
+        let bc = json!({"labels": {"a": "1", "c": "3"}});
+        let ready = json!({"readyReplicas": 3, "conditions": [{"type": "Available", "status": "True"}]});
+        vec![
+            step(
+                "create",
+                "",
+                sent(spec(1, json!([app("a:1")])), a.clone()),
+                answered(1, spec(1, json!([app("a:1")])), a.clone(), json!({})),
+            ),
+            step(
+                "update",
+                "",
+                sent(spec(2, json!([app("a:1")])), a.clone()),
+                answered(2, spec(2, json!([app("a:1")])), a.clone(), json!({})),
+            ),
+            step(
+                "patch",
+                "",
+                json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "a:2"}]),
+                answered(3, spec(2, json!([app("a:2")])), a.clone(), json!({})),
+            ),
+            step(
+                "patch",
+                "",
+                json!({"spec": {"replicas": 3}}),
+                answered(4, spec(3, json!([app("a:2")])), a.clone(), json!({})),
+            ),
+            step(
+                "patch",
+                "",
+                json!({"spec": {"template": {"spec": {"$setElementOrder/containers": [{"name": "app"}, {"name": "side"}],
+                    "containers": [side]}}}}),
+                answered(5, spec(3, json!([app("a:2"), side])), a.clone(), json!({})),
+            ),
+            with_query(
+                step(
+                    "patch",
+                    "",
+                    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"b": "2"}},
+                        "spec": {"template": {"spec": {"containers": [app("a:3")]}}}}),
+                    answered(6, spec(3, json!([app("a:3"), side])), ab, json!({})),
+                ),
+                "fieldManager=argocd&force=true",
+            ),
+            with_query(
+                step(
+                    "patch",
+                    "",
+                    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"c": "3"}},
+                        "spec": {"template": {"spec": {"containers": [app("a:3")]}}}}),
+                    answered(7, spec(3, json!([app("a:3"), side])), bc.clone(), json!({})),
+                ),
+                "fieldManager=argocd&force=true",
+            ),
+            step(
+                "update",
+                "scale",
+                json!({"kind": "Scale", "spec": {"replicas": 5}}),
+                json!({"kind": "Scale", "metadata": {}, "spec": {"replicas": 5}}),
+            ),
+            step("patch", "scale", json!({"spec": {"replicas": 4}}), Value::Null),
+            step(
+                "update",
+                "status",
+                json!({"metadata": {"labels": {}}, "spec": {}, "status": ready}),
+                answered(10, spec(4, json!([app("a:3"), side])), bc.clone(), ready.clone()),
+            ),
+            step(
+                "patch",
+                "status",
+                json!({"status": {"conditions": [{"type": "Progressing", "status": "False"}]}}),
+                answered(
+                    11,
+                    spec(4, json!([app("a:3"), side])),
+                    bc,
+                    json!({"readyReplicas": 3, "conditions": [
+                    {"type": "Progressing", "status": "False"}, {"type": "Available", "status": "True"}]}),
+                ),
+            ),
+            step("delete", "", Value::Null, json!({"kind": "Status", "status": "Success"})),
+        ]
+    }
+
+    #[test]
+    fn what_was_sent_makes_what_was_answered() {
+        let steps = life();
+        let silent: Vec<Step> = steps.iter().map(|step| Step { response: None, ..step.clone() }).collect();
+        let (recorded, made) = (replay("apps", "deployments", &steps), replay("apps", "deployments", &silent));
+        for (index, (recorded, made)) in recorded.iter().zip(&made).enumerate() {
+            assert_eq!(recorded.gone, made.gone, "{index}");
+            assert!(matches!(made.source, Source::Reconstructed { .. }), "{index} {:?}", made.source);
+            let (Some(recorded), Some(made)) = (&recorded.object, &made.object) else { continue };
+            let mut recorded = recorded.as_ref().clone();
+            if recorded["status"] == json!({}) {
+                recorded = with_member(&recorded, "status", None);
+            }
+            let options = DiffOptions::default();
+            assert_eq!(diff("deployments", made, &recorded, &options), [], "{index}");
+        }
+        assert!(made.last().unwrap().gone);
+        assert_eq!(recorded.iter().filter(|version| version.source == Source::Recorded).count(), 10);
+    }
+
+    #[test]
+    fn what_did_not_happen_changes_nothing() {
+        let object = json!({"metadata": {"name": "x"}, "data": {"a": "1"}});
+        let mut replay = Replay::new("", "configmaps");
+        replay.step(&step("create", "", object.clone(), object.clone()));
+        let patch = json!({"data": {"a": "2"}});
+        for nothing in [
+            Step { code: Some(409), ..step("patch", "", patch.clone(), json!({"kind": "Status"})) },
+            with_query(step("patch", "", patch.clone(), patch), "/api/v1/x?dryRun=All"),
+            step("delete", "", json!({"kind": "DeleteOptions", "dryRun": ["All"]}), Value::Null),
+            step("get", "", Value::Null, Value::Null),
+            step("create", "exec", Value::Null, Value::Null),
+        ] {
+            let version = replay.step(&nothing);
+            assert_eq!((version.object.as_deref(), version.gone), (Some(&object), false), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_logged_is_unknown_until_it_is_recorded_again() {
+        let object = json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}});
+        let versions = replay(
+            "",
+            "configmaps",
+            &[
+                step("patch", "", json!({"data": {"a": "2"}}), Value::Null),
+                step("update", "", object.clone(), Value::Null),
+                step("update", "", Value::Null, Value::Null),
+                step("get", "", Value::Null, object.clone()),
+                step("patch", "", json!([{"op": "remove", "path": "/data/none"}]), Value::Null),
+                step("patch", "finalizers", json!({}), Value::Null),
+            ],
+        );
+        let known: Vec<bool> = versions.iter().map(|version| version.object.is_some()).collect();
+        assert_eq!(known, [false, true, false, true, false, false]);
+        let whys: Vec<String> = versions.iter().map(|version| format!("{:?}", version.source)).collect();
+        assert!(whys[0].contains("not recorded before"), "{whys:?}");
+        assert!(whys[2].contains("not logged"), "{whys:?}");
+        assert!(whys[4].contains("could not be applied"), "{whys:?}");
+    }
+
+    #[test]
+    fn pods_are_bound_and_end_in_two_steps() {
+        let pod = json!({"kind": "Pod", "metadata": {"name": "x"}, "spec": {"terminationGracePeriodSeconds": 30}});
+        let binding = json!({"kind": "Binding", "target": {"kind": "Node", "name": "node-1"}});
+        let at_once = json!({"gracePeriodSeconds": 0});
+        let eviction = json!({"kind": "Eviction", "deleteOptions": {}});
+        let success = json!({"kind": "Status", "status": "Success"});
+        let versions = replay(
+            "",
+            "pods",
+            &[
+                step("create", "", pod, Value::Null),
+                step("create", "binding", binding, success.clone()),
+                Step { time: Some("2026-03-02T10:00:00Z".to_owned()), ..step("create", "eviction", eviction, success) },
+                step("delete", "", at_once, Value::Null),
+            ],
+        );
+        let object = |index: usize| versions[index].object.as_deref().unwrap();
+        assert_eq!(object(1)["spec"]["nodeName"], "node-1");
+        assert_eq!(object(2)["metadata"]["deletionTimestamp"], "2026-03-02T10:00:00Z");
+        assert!(!versions[2].gone && versions[3].gone);
+    }
+
+    #[test]
+    fn finalizers_hold_an_object() {
+        let object = |finalizers: Value, deleted: bool| {
+            let mut object =
+                json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "x", "finalizers": finalizers}});
+            if deleted {
+                object["metadata"]["deletionTimestamp"] = "2026-03-02T10:00:00Z".into();
+            }
+            object
+        };
+        let patch = json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}});
+        let steps = [
+            step("create", "", object(json!(["a"]), false), object(json!(["a"]), false)),
+            step("delete", "", Value::Null, object(json!(["a"]), true)),
+            step("patch", "", patch, object(json!([]), true)),
+            step("create", "", object(json!(["a"]), false), Value::Null),
+        ];
+        let gone = |steps: &[Step]| -> Vec<bool> {
+            replay("", "persistentvolumeclaims", steps).iter().map(|version| version.gone).collect()
+        };
+        assert_eq!(gone(&steps), [false, false, true, false]);
+        let silent = steps.map(|step| Step { response: None, time: Some("2026-03-02T10:00:00Z".to_owned()), ..step });
+        assert_eq!(gone(&silent), [false, false, true, false]);
+    }
+
+    #[test]
+    fn metadata_alone_is_of_use() {
+        let object = json!({"kind": "Pod", "metadata": {"name": "x", "finalizers": ["a"]}, "spec": {"a": 1}});
+        let partial = json!({"kind": "PartialObjectMetadata", "metadata": {"name": "x", "labels": {"l": "1"}}});
+        let patch = json!({"metadata": {"finalizers": null}});
+        let versions =
+            replay("", "pods", &[step("create", "", Value::Null, object), step("patch", "", patch, partial)]);
+        let expected = json!({"kind": "Pod", "metadata": {"name": "x", "labels": {"l": "1"}}, "spec": {"a": 1}});
+        assert_eq!(versions[1].object.as_deref(), Some(&expected));
+    }
+}
