@@ -18,6 +18,7 @@ pub mod input;
 pub mod parse;
 pub mod event;
 pub mod query;
+pub mod rbac;
 pub mod aggregate;
 pub mod render;
 pub mod scan;

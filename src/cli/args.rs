@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
@@ -30,6 +31,9 @@ pub(super) enum Sub {
     /// What happened overall? Or, with --by: how much of what
     #[command(after_help = SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
+    /// What was refused, to whom, why, and the smallest rule that would allow it
+    #[command(after_help = DENIED_EXAMPLES)]
+    Denied(DeniedArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),

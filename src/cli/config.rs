@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::denied::{DeniedConfig, denied};
 use super::receive::receive;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
@@ -65,6 +66,8 @@ pub enum Command {
     Query(QueryConfig),
     /// Counts.
     Summary(SummaryConfig),
+    /// Refusals.
+    Denied(DeniedConfig),
     /// The evidence.
     Inspect(AnswerFormat),
     /// Events from an API server.
@@ -145,6 +148,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
     let config = match cli.command {
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
+        Sub::Denied(args) => denied(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
