@@ -19,6 +19,7 @@ pub mod parse;
 pub mod event;
 pub mod query;
 pub mod object;
+pub mod rbac;
 pub mod aggregate;
 pub mod render;
 pub mod scan;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 mod history;
 mod live;
 
+mod denied;
 mod gather;
 mod inspect;
 mod show;
@@ -49,6 +50,7 @@ pub fn run(config: Config) -> Exit {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
         Command::History(config) => ready().history(*config),
+        Command::Denied(config) => ready().denied(config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
         Command::Receive(config) => receive(&config),

@@ -5,6 +5,8 @@
 //! irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
 //! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
 
+pub mod access;
+pub mod denied;
 pub mod evidence;
 pub mod history;
 pub mod inspect;

@@ -246,6 +246,21 @@ impl<S: Default> Groups<S> {
         }
     }
 
+    /// The group of these values, for questions that have keys of their own.
+    pub(super) fn find_values(&mut self, values: &[Option<Text<'_>>]) -> u32 {
+        let mut sum = 0;
+        for value in values {
+            sum = hash::fold(sum, value.map_or(0, |value| hash::of_text(value, &mut self.scratch)));
+        }
+        if let Some(&index) = self.table.get(&sum) {
+            return index;
+        }
+        self.scratch.clear();
+        values.iter().for_each(|&value| encode(value, &mut self.scratch));
+        let key = self.scratch.as_slice().into();
+        self.push(sum, key, S::default())
+    }
+
     /// A new group.
     #[cold]
     fn add(&mut self, sum: u64, keys: &[Key], seen: &Seen<'_, '_>, group: Option<Text<'_>>) -> u32 {

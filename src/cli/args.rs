@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
@@ -35,6 +36,9 @@ pub(super) enum Sub {
     /// What happened to an object? Every change with its author, and what ended it
     #[command(after_help = HISTORY_EXAMPLES)]
     History(Box<HistoryArgs>),
+    /// What was refused, to whom, why, and the smallest rule that would allow it
+    #[command(after_help = DENIED_EXAMPLES)]
+    Denied(DeniedArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),

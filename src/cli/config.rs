@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::denied::{DeniedConfig, denied};
 use super::history::{HistoryConfig, history};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
@@ -69,6 +70,8 @@ pub enum Command {
     Summary(SummaryConfig),
     /// The life of objects.
     History(Box<HistoryConfig>),
+    /// Refusals.
+    Denied(DeniedConfig),
     /// The evidence.
     Inspect(AnswerFormat),
     /// One request.
@@ -152,6 +155,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
         Sub::History(args) => history(*args),
+        Sub::Denied(args) => denied(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
         Sub::Receive(args) => receive(args).map(plain),
