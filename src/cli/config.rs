@@ -334,6 +334,7 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
         window: args.window,
         last: args.last,
         failed: args.failed,
+        expressions: args.expressions,
     };
     let checked = check(&spec, now).map_err(|error| {
         let lines: Vec<_> = error
