@@ -274,6 +274,10 @@ pub(super) struct FilterArgs {
     /// Annotation, present or with this value
     #[arg(long, value_name = "KEY[=VALUE]", allow_hyphen_values = true)]
     pub(super) annotation: Vec<String>,
+    /// An expression in CEL that must be true, given twice both: 'user.username.startsWith("system:") &&
+    /// responseStatus.code >= 400'; body fields too: 'requestObject.spec.replicas == 0'
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
+    pub(super) expressions: Vec<String>,
     /// Latency: '>1s', '>=500ms', '<10us'; never matches long-running requests
     #[arg(long, value_name = "LATENCY", allow_hyphen_values = true)]
     pub(super) latency: Vec<String>,

@@ -350,6 +350,7 @@ pub(super) fn spec(args: FilterArgs) -> FilterSpec {
         window: args.window,
         last: args.last,
         failed: args.failed,
+        expressions: args.expressions,
     }
 }
 

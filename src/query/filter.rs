@@ -3,6 +3,7 @@
 use super::FilterSpec;
 use super::address::Addresses;
 use super::annotation::Annotations;
+use super::cel::Where;
 use super::code::{Codes, Latency};
 use super::error::QueryError;
 use super::items::{Item, NONE, split, split_all};
@@ -41,6 +42,7 @@ enum Test {
     SourceIp(Addresses),
     Decision(Patterns),
     Annotation(Annotations),
+    Where(Where),
 }
 
 impl Filter {
@@ -74,6 +76,7 @@ impl Filter {
     pub fn users(&self) -> Option<Vec<&[u8]>> {
         self.tests.iter().find_map(|test| match test {
             Test::User(patterns) => patterns.words(),
+            Test::Where(expression) => expression.users(),
             _ => None,
         })
     }
@@ -111,6 +114,9 @@ impl Filter {
         }
         if !spec.annotation.is_empty() {
             tests.push(Test::Annotation(Annotations::compile(&spec.annotation)?));
+        }
+        for expression in &spec.expressions {
+            tests.push(Test::Where(Where::compile(expression)?));
         }
         tests.sort_by_key(Test::cost);
         let source = (!spec.source.is_empty()).then(|| Patterns::compile(&split_all("--source", &spec.source)?));
@@ -215,6 +221,7 @@ impl Test {
             Test::User(_) | Test::AsUser(_) | Test::Name(_) | Test::Namespace(_) | Test::Latency(_) => 1,
             Test::Resource(_) | Test::AuditId(_) | Test::Uri(_) | Test::UserAgent(_) => 2,
             Test::Group(_) | Test::SourceIp(_) | Test::Decision(_) | Test::Annotation(_) => 3,
+            Test::Where(_) => 4,
         }
     }
 
@@ -241,6 +248,7 @@ impl Test {
             Test::SourceIp(addresses) => addresses.matches(event),
             Test::Decision(patterns) => patterns.matches(event.decision()),
             Test::Annotation(annotations) => annotations.matches(event),
+            Test::Where(expression) => expression.matches(event),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod address;
 mod annotation;
+mod cel;
 mod code;
 mod error;
 mod filter;
@@ -84,6 +85,8 @@ pub struct FilterSpec {
     pub window: Option<String>,
     /// `--last`: how far back from the newest event; resolved by whoever knows that event.
     pub last: Option<String>,
+    /// `--where`: expressions in CEL, all of which must be true.
+    pub expressions: Vec<String>,
     /// `--failed`: code 400 or above, or a panic.
     pub failed: bool,
 }

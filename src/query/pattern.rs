@@ -133,11 +133,16 @@ pub(super) fn compile_regex(item: &Item<'_>) -> Result<Regex, QueryError> {
     let pattern = item.regex().unwrap_or(item.text);
     Regex::new(pattern).map_err(|error| {
         let text = error.to_string();
-        let reason = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&text);
-        let mut fault = item.error(format!("not a regular expression: {reason}"));
+        let mut fault = item.error(format!("not a regular expression: {}", regex_fault(&error)));
         fault.at = item.part(pattern).at + caret(&text, pattern);
         fault.with_help("the syntax is that of the Rust crate regex; without the leading `~` it is plain text")
     })
+}
+
+/// What the regex crate finds wrong, in one line.
+pub(super) fn regex_fault(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&text).to_owned()
 }
 
 /// Where the regex crate's own caret line points, as a byte of the pattern.
