@@ -195,7 +195,7 @@ impl<'v> View<'v> {
                 format!("{actor} tried to {}{object}, and it failed: {code} {name}", deed.plain)
             }
             Some(_) if self.is_dry_run() => {
-                format!("{actor} tried out to {}{object}; nothing was stored (dry run)", deed.plain)
+                format!("{actor} asked to {}{object} as a dry run; nothing was stored", deed.plain)
             }
             Some(_) if open => format!("{actor} {}{object}; its end is not in the log", deed.past),
             Some(_) => format!("{actor} {}{object}", deed.past),
@@ -206,7 +206,10 @@ impl<'v> View<'v> {
     fn place(&self) -> Section {
         let place = |(event, line): (&Specimen, Option<&Option<u64>>)| match line.copied().flatten() {
             Some(line) => format!("{}:{line} ({})", event.source, event.stage),
-            None => format!("{}, {} bytes in ({})", event.source, number(event.position.offset), event.stage),
+            None => {
+                let source = if event.source == "-" { "standard input" } else { &event.source };
+                format!("{source}, {} bytes in ({})", number(event.position.offset), event.stage)
+            }
         };
         let numbers = self.lines.iter().map(Some).chain(std::iter::repeat(None));
         let mut lines: Vec<String> = self.request.events.iter().zip(numbers).map(place).collect();

@@ -6,7 +6,13 @@ use super::result::LATENCY;
 use super::{Section, View};
 
 /// Annotations that other sections tell.
-const TOLD: [&str; 3] = ["authorization.k8s.io/decision", "authorization.k8s.io/reason", "audit.k8s.io/truncated"];
+const TOLD: [&str; 4] = [
+    "authorization.k8s.io/decision",
+    "authorization.k8s.io/reason",
+    "audit.k8s.io/truncated",
+    // Ours, for events that were read from text.
+    "auditq.io/format",
+];
 
 /// Annotations with a meaning of their own, and the words before their value.
 const KNOWN: [(&str, &str); 15] = [
@@ -27,12 +33,19 @@ const KNOWN: [(&str, &str); 15] = [
     ("apiserver.k8s.io/unsafe-delete-ignore-read-error", "deleted though it could not be read"),
 ];
 
+const MUTATION: &str = "mutation.webhook.admission.k8s.io/";
+const PATCH: &str = "patch.webhook.admission.k8s.io/";
+
 impl View<'_> {
     pub(super) fn admission(&self) -> Section {
         let mut lines = Vec::new();
         if let Some(Value::Object(annotations)) = self.event.get("annotations") {
+            // What a webhook changed says also that it did.
+            let patched = |key: &str| {
+                key.strip_prefix(MUTATION).is_some_and(|place| annotations.contains_key(&format!("{PATCH}{place}")))
+            };
             for (key, value) in annotations {
-                if !TOLD.contains(&key.as_str()) && !key.starts_with(LATENCY) {
+                if !TOLD.contains(&key.as_str()) && !key.starts_with(LATENCY) && !patched(key) {
                     note(key, value.as_str().unwrap_or_default(), &mut lines);
                 }
             }

@@ -15,11 +15,13 @@ impl View<'_> {
             Some(code) => lines.push(format!("{code} {}", status_name(code))),
             None => lines.push("not in the log: no event of it has a response".to_owned()),
         }
-        for (what, pointer) in [("reason", "/responseStatus/reason"), ("message", "/responseStatus/message")] {
-            let text = self.text(pointer);
-            if !text.is_empty() {
-                lines.push(format!("{what}: {text}"));
-            }
+        let (reason, message) = (self.text("/responseStatus/reason"), self.text("/responseStatus/message"));
+        let name = self.code().map_or("", status_name);
+        if !reason.is_empty() && reason != name.replace(' ', "") {
+            lines.push(format!("reason: {reason}"));
+        }
+        if !message.is_empty() && message != name {
+            lines.push(format!("message: {message}"));
         }
         let details = self.event.pointer("/responseStatus/details");
         if let Some(Value::Array(causes)) = details.and_then(|details| details.get("causes")) {

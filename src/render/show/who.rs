@@ -27,25 +27,25 @@ const OUTSIDE: [(&str, &str); 8] = [
 
 impl View<'_> {
     pub(super) fn who(&self) -> Section {
-        let acts = self.event.get("impersonatedUser").filter(|user| user.is_object());
         let mut lines = Vec::new();
-        if acts.is_some() {
-            lines.push(format!("{} acted in another's name", self.last.user));
-        }
         if self.last.user.is_empty() {
             lines.push("nobody: authentication failed, so the log has no name".to_owned());
         }
         if let Some(user) = self.event.get("user") {
             person(user, self.text("/userAgent"), &mut lines);
         }
-        if let Some(user) = acts {
-            lines.push("in the name of".to_owned());
+        if let Some(user) = self.event.get("impersonatedUser").filter(|user| user.is_object()) {
             let mut other = Vec::new();
             person(user, "", &mut other);
-            lines.extend(other.iter().map(|line| format!("  {line}")));
-            lines.push("permissions are those of the second; the first was allowed to impersonate".to_owned());
-        } else if let Some(constraint) = self.event.pointer("/authenticationMetadata/impersonationConstraint") {
-            lines.push(format!("impersonation: {}", constraint.as_str().unwrap_or_default()));
+            let mut other = other.into_iter();
+            lines.push(format!("acting as {}", other.next().unwrap_or_default()));
+            lines.extend(other.map(|line| format!("  {line}")));
+            lines.push("what is allowed is decided by the second name; the first may act as the second".to_owned());
+        }
+        if let Some(mode) =
+            self.event.pointer("/authenticationMetadata/impersonationConstraint").and_then(Value::as_str)
+        {
+            lines.push(format!("impersonation by {mode}"));
         }
         Section("Who", lines)
     }
