@@ -99,7 +99,7 @@ impl Segment {
     }
 
     /// Whether whatever `below` chooses is chosen by this one too.
-    fn includes(&self, below: &Segment) -> bool {
+    pub(super) fn includes(&self, below: &Segment) -> bool {
         match (self, below) {
             (Segment::All, _) => true,
             (Segment::Select(keys), Segment::Select(more)) => keys.iter().all(|key| more.contains(key)),

@@ -57,7 +57,8 @@ pub(super) fn write_yaml(json: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn safe_for_yaml(value: Value) -> Value {
+/// The value with the characters escaped that a YAML emitter would pass on to the terminal.
+pub(super) fn safe_for_yaml(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(safe_yaml_text(text)),
         Value::Array(elements) => Value::Array(elements.into_iter().map(safe_for_yaml).collect()),
