@@ -3,12 +3,18 @@
 use clap::Args;
 
 use super::answer::{AnswerArgs, Form, LogArgs};
-use super::config::{Command, Config, checked, shown, spec};
-use crate::query::{Filter, FilterSpec, Objects};
+use super::config::{Command, Config, checked, now, shown, spec};
+use crate::aggregate::history::Compare;
+use crate::event::Timestamp;
+use crate::object::Path;
+use crate::query::{Filter, FilterSpec, Objects, read_moment};
 
 pub(super) const HISTORY_EXAMPLES: &str = "\
 Examples:
   auditq history deploy/nginx -n default audit.log          every change, who made it, and what ended it
+  auditq history cm/settings --diff audit.log               what each change changed
+  auditq history deploy/web --field spec.replicas audit.log who scaled it, from what to what
+  auditq history deploy/web --at 2026-03-09T08:00Z audit.log  as it stood then, as YAML
   auditq history 'po/web-*' -n shop audit.log               several objects, each with its own story
   auditq history po/x --verb create,delete /var/log/audit/  who created it and who deleted it, and why";
 
@@ -19,6 +25,21 @@ pub(super) struct HistoryArgs {
     object: String,
     #[command(flatten)]
     log: LogArgs,
+    /// What each change changed, field by field, from the bodies that were logged
+    #[arg(long, help_heading = "History")]
+    diff: bool,
+    /// Only changes of this field, with what it was and what it became: spec.replicas, data["app.conf"]
+    #[arg(long, value_name = "PATH", help_heading = "History", conflicts_with = "at")]
+    field: Option<String>,
+    /// The object as it stood at this time, as YAML, or with -o json; written as for --since
+    #[arg(long, value_name = "TIME", help_heading = "History", allow_hyphen_values = true, conflicts_with = "diff")]
+    at: Option<String>,
+    /// With --diff and --at: also metadata.managedFields
+    #[arg(long, help_heading = "History")]
+    managed_fields: bool,
+    /// With --diff, --field and --at: also the contents of Secrets, and tokens
+    #[arg(long, help_heading = "History")]
+    show_secrets: bool,
     /// Only the object with this uid, where a name was given again after a deletion
     #[arg(long, value_name = "UID", help_heading = "History")]
     uid: Option<String>,
@@ -48,13 +69,31 @@ pub struct HistoryConfig {
     pub no_status: bool,
     /// Whether requests that change nothing are part of it.
     pub reads: bool,
+    /// What is compared.
+    pub compare: Compare,
+    /// The moment at which the object is wanted, instead of its changes.
+    pub at: Option<Timestamp>,
     /// How it is printed.
     pub form: Form,
 }
 
 /// Checks what was typed.
-pub(super) fn history(args: HistoryArgs) -> Result<Config, String> {
+pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
+    let at = args.at.as_deref().map(|text| read_moment("--at", text, now())).transpose();
+    let at = at.map_err(|error| shown(&error))?;
+    if at.is_some() && args.answer.output == "yaml" {
+        // What people are shown of an object is YAML.
+        args.answer.output = "table".to_owned();
+    }
     let form = args.answer.resolve()?;
+    let field = args.field.as_deref().map(Path::parse).transpose();
+    let field = field.map_err(|fault| format!("--field: {}", sanitized(&fault)))?;
+    let compare = Compare {
+        differences: args.diff,
+        field,
+        managed_fields: args.managed_fields,
+        secrets: args.show_secrets,
+    };
     let mut hints = Vec::new();
     let objects = Objects::parse(&args.object, &mut hints).map_err(|error| shown(&error))?;
     let LogArgs { input, filter, common } = args.log;
@@ -66,8 +105,12 @@ pub(super) fn history(args: HistoryArgs) -> Result<Config, String> {
     let (place, _) = checked(&FilterSpec { namespace: spec.namespace.clone(), ..FilterSpec::default() })?;
     let (span, _) = checked(&times_and_sources(spec))?;
     let (uid, no_status, reads) = (args.uid, args.no_status, args.reads);
-    let config = HistoryConfig { objects, place, span, shown, uid, no_status, reads, form };
+    let config = HistoryConfig { objects, place, span, shown, uid, no_status, reads, compare, at, form };
     super::config::finish(Command::History(Box::new(config)), input.files, &common, unit, read_all, hints)
+}
+
+fn sanitized(fault: &str) -> String {
+    crate::render::sanitize::text_for_terminal(fault).into_owned()
 }
 
 fn times_and_sources(spec: FilterSpec) -> FilterSpec {

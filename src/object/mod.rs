@@ -10,6 +10,7 @@ pub mod patch;
 pub mod path;
 pub mod replay;
 pub mod schema;
+pub mod secret;
 
 pub use diff::{Change, DiffOptions, diff};
 pub use patch::{Impossible, Patch, PatchKind, Patched, Recognised, patch_kind};

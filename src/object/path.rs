@@ -72,6 +72,12 @@ impl Path {
             && above.segments.iter().zip(&self.segments).all(|(above, below)| above.includes(below))
     }
 
+    /// What is left of this path below another one; none if it is not in there.
+    pub fn below(&self, above: &Path) -> Option<Path> {
+        let rest = self.segments.get(above.segments.len()..).unwrap_or_default();
+        self.starts_with(above).then(|| Path { segments: rest.to_vec() })
+    }
+
     /// Whether a change of one of the two is a change of the other: the same field, or one within the other.
     pub fn touches(&self, other: &Path) -> bool {
         self.starts_with(other) || other.starts_with(self)
@@ -93,7 +99,7 @@ impl Segment {
     }
 
     /// Whether whatever `below` chooses is chosen by this one too.
-    fn includes(&self, below: &Segment) -> bool {
+    pub(super) fn includes(&self, below: &Segment) -> bool {
         match (self, below) {
             (Segment::All, _) => true,
             (Segment::Select(keys), Segment::Select(more)) => keys.iter().all(|key| more.contains(key)),

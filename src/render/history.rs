@@ -6,8 +6,12 @@ use super::answer::{Answer, AnswerFormat, Look};
 use super::human::{TimeZoneChoice, time_seconds};
 use super::sanitize;
 use super::table::{Cell, Column, Kind, Table, render_table};
-use crate::aggregate::history::{Act, Cause, Certainty, Life, Link, ObjectKey, Part, Stories, Story, Told};
+use crate::aggregate::history::{
+    Act, Cause, Certainty, Compare, Compared, Life, Link, ObjectKey, Part, Standing, Stories, Story, Told,
+};
 use crate::event::Timestamp;
+use crate::object::Change;
+use crate::object::replay::Source;
 
 /// What `history` answers.
 pub struct Telling<'s> {
@@ -15,6 +19,16 @@ pub struct Telling<'s> {
     pub stories: &'s Stories,
     /// Whether changes of status are left out.
     pub no_status: bool,
+    /// What was compared.
+    pub compare: &'s Compare,
+}
+
+/// Objects as they stood at a moment.
+pub struct At {
+    /// The moment.
+    pub moment: Timestamp,
+    /// The objects.
+    pub objects: Vec<Standing>,
 }
 
 impl Telling<'_> {
@@ -68,7 +82,12 @@ impl Answer for Telling<'_> {
             let mut table = Table::new(Self::columns(wide));
             table.rows = self.shown(story).map(|told| cells(told, wide)).collect();
             if !table.rows.is_empty() {
-                render_table(&table, look.headers, look.zone, out);
+                let mut text = Vec::new();
+                render_table(&table, look.headers, look.zone, &mut text);
+                self.with_differences(story, &text, look.headers, out);
+            }
+            if let Some(limit) = self.limit(story) {
+                line(out, &limit);
             }
             for life in &story.lives {
                 tell(life, look.zone, out);
@@ -94,14 +113,10 @@ fn heading(key: &ObjectKey) -> String {
 
 fn cells(told: &Told, wide: bool) -> Vec<Cell> {
     let act = &told.act;
-    let verb = match &*act.subresource {
-        "" => act.verb.to_string(),
-        subresource => format!("{} /{subresource}", act.verb),
-    };
     let mut cells = vec![
         act.time.map_or(Cell::Missing, Cell::Time),
         text(&user(act)),
-        Cell::Text(verb),
+        Cell::Text(verb(act)),
         act.code.map_or(Cell::Missing, |code| Cell::Text(code.to_string())),
         text(&told.what),
     ];
@@ -110,6 +125,14 @@ fn cells(told: &Told, wide: bool) -> Vec<Cell> {
         cells.extend([text(&change.source_ip), text(&change.user_agent), text(&act.audit_id)]);
     }
     cells
+}
+
+/// `patch`, or `patch /scale`.
+fn verb(act: &Act) -> String {
+    match &*act.subresource {
+        "" => act.verb.to_string(),
+        subresource => format!("{} /{subresource}", act.verb),
+    }
 }
 
 fn user(act: &Act) -> String {
@@ -157,6 +180,38 @@ fn capital(text: &str) -> String {
 }
 
 impl Telling<'_> {
+    fn compares(&self) -> bool {
+        self.compare.differences || self.compare.field.is_some()
+    }
+
+    /// The rows of a table, and below each what it changed.
+    fn with_differences(&self, story: &Story, table: &[u8], headers: bool, out: &mut Vec<u8>) {
+        let mut lines = table.split_inclusive(|&byte| byte == b'\n');
+        if headers {
+            out.extend_from_slice(lines.next().unwrap_or_default());
+        }
+        for (told, row) in self.shown(story).zip(lines) {
+            out.extend_from_slice(row);
+            if let Some(compared) = told.compared.as_ref().filter(|_| self.compares()) {
+                difference(compared, told, self.compare.field.is_some(), out);
+            }
+        }
+    }
+
+    /// What the bodies of a story cannot tell.
+    fn limit(&self, story: &Story) -> Option<String> {
+        if !self.compares() {
+            return None;
+        }
+        let logged = |told: &Told| told.change.request.is_some() || told.change.response.is_some();
+        if !story.changes.iter().any(logged) && !story.changes.is_empty() {
+            return Some("Bodies were not logged, so what changed is not known".to_owned());
+        }
+        let field = self.compare.field.as_ref()?;
+        let none = format!("No change of {field} in this log");
+        story.changes.is_empty().then(|| sanitize::cell(&none).into_owned())
+    }
+
     fn object(&self, story: &Story) -> Value {
         let key = &story.key;
         json!({
@@ -240,5 +295,139 @@ fn change(told: &Told) -> Value {
         "subresource": present(&act.subresource),
         "code": act.code,
         "what": told.what,
+        "version": told.compared.as_ref().map(|compared| version(&compared.source)),
+        "why": told.compared.as_ref().and_then(|compared| why(compared)),
+        "diff": told.compared.as_ref().and_then(|compared| compared.changes.as_deref()).map(differences),
+    })
+}
+
+/// `recorded`, `reconstructed` or `unknown`.
+fn version(source: &Source) -> &'static str {
+    match source {
+        Source::Recorded => "recorded",
+        Source::Reconstructed { .. } => "reconstructed",
+        Source::Unknown { .. } => "unknown",
+    }
+}
+
+/// How a version was made, or why nothing is known of it.
+fn why(compared: &Compared) -> Option<&str> {
+    match (&compared.why, &compared.source) {
+        (Some(why), _) => Some(why),
+        (None, Source::Reconstructed { how }) => Some(how),
+        (None, Source::Unknown { why }) => Some(why),
+        (None, Source::Recorded) => None,
+    }
+}
+
+fn differences(changes: &[Change]) -> Value {
+    let one = |change: &Change| json!({ "path": change.path, "before": change.before, "after": change.after });
+    changes.iter().map(one).collect()
+}
+
+/// What a change changed, below its row.
+fn difference(compared: &Compared, told: &Told, field: bool, out: &mut Vec<u8>) {
+    // A new object is all new; what is in it `--at` shows.
+    if let Some(changes) = compared.changes.as_deref().filter(|_| field || told.what != "created") {
+        super::object::changes(changes, out, INDENT);
+    }
+    let remark = match &compared.source {
+        _ if compared.why.is_some() => why(compared).map(|why| format!("not known: {why}")),
+        Source::Reconstructed { how } if compared.changes.is_some() => Some(format!("reconstructed: {how}")),
+        _ => None,
+    };
+    if let Some(remark) = remark {
+        let indent = " ".repeat(INDENT);
+        line(out, &format!("{indent}({})", sanitize::cell(&remark)));
+    }
+}
+
+/// How far differences stand in.
+const INDENT: usize = 4;
+
+impl Answer for At {
+    const KIND: &'static str = "HistoryAt";
+
+    fn table(&self, _: bool) -> Table {
+        let mut columns = ["resource", "namespace", "name", "state", "version"].map(Column::text).to_vec();
+        columns.push(Column::new("after", Kind::Time));
+        columns.extend(["user", "audit-id"].map(Column::text));
+        let mut table = Table::new(columns);
+        for standing in &self.objects {
+            let key = &standing.key;
+            let mut row = vec![text(&key.kind()), text(&key.namespace), text(&key.name)];
+            row.extend([text(state(standing)), text(version(&standing.source))]);
+            if let Some(act) = &standing.after {
+                let time = act.time.map_or(Cell::Missing, Cell::Time);
+                row.extend([time, text(&user(act)), text(&act.audit_id)]);
+            }
+            table.rows.push(row);
+        }
+        table
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        let objects: Vec<Value> = self.objects.iter().map(standing).collect();
+        let mut members = Map::new();
+        members.insert("at".to_owned(), time(Some(self.moment)));
+        members.insert("objects".to_owned(), Value::Array(objects));
+        members
+    }
+
+    /// YAML documents, each with what it rests on as a comment.
+    fn people(&self, look: &Look, out: &mut Vec<u8>) {
+        for (at, standing) in self.objects.iter().enumerate() {
+            if at > 0 {
+                line(out, "---");
+            }
+            let when = time_seconds(self.moment, look.zone);
+            line(out, &format!("# {} at {when}: {}", heading(&standing.key), rests_on(standing)));
+            if let Some(act) = &standing.after {
+                let time = act.time.map_or(String::new(), |time| format!(" at {}", time_seconds(time, look.zone)));
+                let text = format!("# after {} by {}{time}, audit id {}", verb(act), user(act), act.audit_id);
+                line(out, &sanitize::text_for_terminal(&text));
+            }
+            if let Some(object) = &standing.object {
+                super::object::object_yaml(object, out);
+            }
+        }
+    }
+}
+
+fn state(standing: &Standing) -> &'static str {
+    match (&standing.object, standing.gone) {
+        (_, true) => "gone",
+        (Some(_), false) => "there",
+        (None, false) => "unknown",
+    }
+}
+
+/// What a standing rests on, in words.
+fn rests_on(standing: &Standing) -> String {
+    let text = match (&standing.source, standing.gone) {
+        (_, true) => "it was not there any more".to_owned(),
+        (Source::Recorded, _) => "recorded".to_owned(),
+        (Source::Reconstructed { how }, _) => format!("reconstructed: {how}"),
+        (Source::Unknown { why }, _) => format!("not known: {why}"),
+    };
+    sanitize::cell(&text).into_owned()
+}
+
+fn standing(standing: &Standing) -> Value {
+    let key = &standing.key;
+    json!({
+        "resource": *key.resource,
+        "apiGroup": *key.group,
+        "namespace": present(&key.namespace),
+        "name": *key.name,
+        "state": state(standing),
+        "version": version(&standing.source),
+        "why": match &standing.source {
+            Source::Recorded => None,
+            Source::Reconstructed { how } => Some(how),
+            Source::Unknown { why } => Some(why),
+        },
+        "after": standing.after.as_ref().map(request),
+        "object": standing.object.as_deref(),
     })
 }

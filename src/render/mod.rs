@@ -17,6 +17,7 @@ pub mod human;
 pub mod inspect;
 mod lines;
 pub mod messages;
+pub mod object;
 mod path;
 pub mod progress;
 pub mod rbac;

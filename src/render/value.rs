@@ -64,6 +64,8 @@ pub(super) fn yaml_text(value: Value) -> String {
 }
 
 fn safe_for_yaml(value: Value) -> Value {
+/// The value with the characters escaped that a YAML emitter would pass on to the terminal.
+pub(super) fn safe_for_yaml(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(safe_yaml_text(text)),
         Value::Array(elements) => Value::Array(elements.into_iter().map(safe_for_yaml).collect()),

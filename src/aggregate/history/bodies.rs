@@ -30,10 +30,12 @@ impl Body {
         }
     }
 
-    /// A body that is kept as it is.
-    #[cfg(test)]
-    pub(super) fn whole(bytes: &[u8]) -> Self {
-        Body(Kept::Whole(bytes.into()))
+    /// How many that were.
+    pub(super) fn len(&self) -> usize {
+        match &self.0 {
+            Kept::Whole(bytes) => bytes.len(),
+            Kept::Packed { length, .. } => *length,
+        }
     }
 }
 

@@ -266,6 +266,9 @@ impl World<'_> {
                 ", because ",
                 format!("its owner {} was gone; its deletion is not in the log", owner.path()),
             ),
+            Some(owner) => {
+                Link::missing(", because ", format!("its owner {} must have been gone; the log does not show its deletion", owner.path()))
+            }
             None => Link::missing(", because ", "its owner was gone, which the log does not name".to_owned()),
         }]
     }
@@ -295,7 +298,7 @@ impl World<'_> {
         });
         if let Some((_, cordon)) = cordon.max_by_key(|(rank, _)| *rank) {
             let did = if cordon.cordons == Some(true) { "cordoned" } else { "patched" };
-            let text = format!("who was draining node {}, {did}", cordon.object.name);
+            let text = format!("in a drain: the same user had {did} node {}", cordon.object.name);
             let certainty = if node.is_some() { Certainty::Recorded } else { Certainty::Order };
             let drain = Link::of(cordon, ", ", text, certainty);
             return Cause::new(Kind::Drained, first).then([drain]);
@@ -310,7 +313,7 @@ impl World<'_> {
         if others < 2 {
             return Cause::new(Kind::Evicted, first);
         }
-        let text = format!("who evicted {others} other pods within five minutes, as a drain does");
+        let text = format!("in what looks like a drain: the same user evicted {others} other pods within five minutes");
         Cause::new(Kind::Drained, first).then([Link::missing(", ", text)])
     }
 

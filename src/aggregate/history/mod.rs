@@ -5,11 +5,13 @@
 //! writes that can be the reason for a change, deletions, evictions, and writes to what owns other
 //! objects, are noted without bodies ([`act`]): memory follows their number, some 200 bytes each.
 //! [`Notes`] joins both; [`story`] puts them in order and cuts them into lives, [`cause`] follows each
-//! end and beginning back to whoever started it, [`what`] says of each change what it was.
+//! end and beginning back to whoever started it, [`what`] says of each change what it was, and [`compare`]
+//! finds by the bodies what it changed.
 
 mod act;
 mod bodies;
 mod cause;
+mod compare;
 mod note;
 mod owners;
 mod story;
@@ -18,6 +20,7 @@ mod world;
 
 pub use act::{Act, Name, ObjectKey};
 pub use cause::{Cause, Certainty, Kind, Link, Part};
+pub use compare::{Compare, Compared, Standing};
 pub use note::Change;
 pub use story::{Life, Stories, Story, Told};
 

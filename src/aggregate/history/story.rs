@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Note;
 use super::act::{Act, Name, ObjectKey};
+use super::compare::Compared;
 use super::cause::{Cause, Kind, Link};
 use super::note::Change;
 use super::what::what;
@@ -41,6 +42,8 @@ pub struct Told {
     pub what: String,
     /// In which life, counted from 0.
     pub life: usize,
+    /// What comparing its versions tells, where that was asked for.
+    pub compared: Option<Compared>,
 }
 
 /// From one beginning to one end.
@@ -141,7 +144,7 @@ impl Story {
             if act.succeeded() && act.replicas.is_some() {
                 replicas = act.replicas;
             }
-            told.push(Told { act: act.clone(), change: ranked.change, what, life: lives.len() });
+            told.push(Told { act: act.clone(), change: ranked.change, what, life: lives.len(), compared: None });
         }
         lives.push(current.finish(world, &key, world.end()));
         Story { key, changes: told, lives }
