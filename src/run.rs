@@ -9,6 +9,7 @@ mod live;
 mod denied;
 mod gather;
 mod inspect;
+mod rbac;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
@@ -48,6 +49,7 @@ pub fn run(config: Config) -> Exit {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
         Command::Denied(config) => ready().denied(config),
+        Command::Rbac(config) => ready().rbac(*config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),

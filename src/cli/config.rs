@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::denied::{DeniedConfig, denied};
+use super::rbac::{RbacConfig, rbac};
 use super::receive::receive;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
@@ -68,6 +69,8 @@ pub enum Command {
     Summary(SummaryConfig),
     /// Refusals.
     Denied(DeniedConfig),
+    /// Access control.
+    Rbac(Box<RbacConfig>),
     /// The evidence.
     Inspect(AnswerFormat),
     /// Events from an API server.
@@ -149,6 +152,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
         Sub::Denied(args) => denied(args),
+        Sub::Rbac(args) => rbac(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),

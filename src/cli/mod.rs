@@ -8,6 +8,7 @@ mod config;
 mod denied;
 mod interrupt;
 mod pace;
+mod rbac;
 mod receive;
 
 pub use answer::Form;
@@ -16,3 +17,4 @@ pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, reso
 pub use denied::DeniedConfig;
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
+pub use rbac::{RbacConfig, RbacForm, RbacQuestion};

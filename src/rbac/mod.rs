@@ -9,6 +9,7 @@ pub mod least;
 pub mod manifest;
 pub mod policy;
 pub mod standard;
+pub mod unused;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -30,6 +30,14 @@ pub fn interrupted(account: &Account, total: Option<u64>) -> String {
     format!("auditq: interrupted: {}{of} read; this is the answer so far\n", human::bytes(account.bytes()))
 }
 
+/// Manifests of roles cannot be read.
+pub fn wrong_roles(failure: &str) -> String {
+    let safe = text_for_terminal(failure);
+    format!(
+        "auditq: --roles: {safe}\n  help: give manifests of roles and bindings, as kubectl get -o yaml prints them\n"
+    )
+}
+
 /// Standard output cannot be written.
 pub fn output_failed(failure: &str) -> String {
     format!("auditq: standard output: {failure}\n")
