@@ -123,6 +123,15 @@ impl Subject {
         }
     }
 
+    /// The subject as a binding of this namespace means it.
+    pub fn in_namespace(&self, binding_namespace: Option<&str>) -> Self {
+        let mut subject = self.clone();
+        if let Subject::ServiceAccount { namespace: namespace @ None, .. } = &mut subject {
+            *namespace = binding_namespace.map(str::to_owned);
+        }
+        subject
+    }
+
     /// Whether it means this user, in a binding of this namespace.
     pub fn is(&self, user: &User, binding_namespace: Option<&str>) -> bool {
         match self {

@@ -46,12 +46,12 @@ impl LeftOut {
         let mut note = |text: &str| notes.push_str(&format!("auditq: note: {text}\n"));
         for (who, &requests) in &self.above {
             let requests = counted(requests, "request");
-            note(&format!("{requests} of {who} left out: it is not roles that allow them; --user counts them"));
+            note(&format!("{requests} of {who} left out: not roles allow them; --user counts them"));
         }
         let sums = [
-            (self.default, "everybody may do it (system:discovery, system:basic-user); --include-default counts it"),
-            (self.denied, "it was refused; --include-denied counts it"),
-            (self.cannot, "no rule without a wildcard, in a namespace that can exist, would allow it"),
+            (self.default, "allowed to everybody (system:discovery, system:basic-user); --include-default counts them"),
+            (self.denied, "refused; --include-denied counts them"),
+            (self.cannot, "no rule without a wildcard, in a namespace that can exist, would allow them"),
         ];
         for (requests, why) in sums.iter().filter(|(requests, _)| *requests > 0) {
             note(&format!("{} left out: {why}", counted(*requests, "request")));
@@ -152,7 +152,7 @@ impl Answer for UnusedRights<'_> {
                 false => Cell::Text(wildcards(right)),
             };
             table.rows.push(vec![
-                Cell::Text(right.subject.to_string()),
+                Cell::Text(right.subject.in_namespace(binding.namespace.as_deref()).to_string()),
                 Cell::Text(placed(binding.kind(), binding.namespace.as_deref(), &binding.name)),
                 Cell::Text(placed(role.kind(), role.namespace.as_deref(), &role.name)),
                 lines(&right.never),
@@ -197,11 +197,11 @@ fn wildcards(right: &Unused<'_>) -> String {
 }
 
 fn subject_value(subject: &Subject, binding_namespace: Option<&str>) -> Value {
-    match subject {
+    match subject.in_namespace(binding_namespace) {
         Subject::User(name) => json!({ "kind": "User", "namespace": null, "name": name }),
         Subject::Group(name) => json!({ "kind": "Group", "namespace": null, "name": name }),
         Subject::ServiceAccount { namespace, name } => {
-            json!({ "kind": "ServiceAccount", "namespace": namespace.as_deref().or(binding_namespace), "name": name })
+            json!({ "kind": "ServiceAccount", "namespace": namespace, "name": name })
         }
     }
 }
