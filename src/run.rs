@@ -11,6 +11,7 @@ mod denied;
 mod gather;
 mod inspect;
 mod show;
+mod rbac;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
@@ -51,6 +52,7 @@ pub fn run(config: Config) -> Exit {
         Command::Summary(config) => ready().summary(config),
         Command::History(config) => ready().history(*config),
         Command::Denied(config) => ready().denied(config),
+        Command::Rbac(config) => ready().rbac(*config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
         Command::Receive(config) => receive(&config),

@@ -322,3 +322,47 @@ fn every_sample_has_its_numbers() {
         }
     }
 }
+
+/// What audit2rbac makes of its own demo log: the role its README shows for alice, and for the others what its
+/// options are documented to give. Verbs are always these three.
+const DEMO_ROLES: [(&str, &[(&str, &str)]); 3] = [
+    ("alice", &[("ns1", "configmaps"), ("ns1", "pods"), ("ns1", "secrets")]),
+    ("bob", &[("", "nodes"), ("", "pods")]),
+    ("system:serviceaccount:ns1:sa1", &[("", "nodes"), ("", "pods")]),
+];
+
+#[test]
+fn roles_of_the_audit2rbac_demo_grant_what_audit2rbac_grants() {
+    use auditq::rbac::{Request, Target, User, manifest};
+
+    let Some(corpus) = shared_corpus("roles_of_the_audit2rbac_demo_grant_what_audit2rbac_grants") else { return };
+    for log in ["v1beta1-audit2rbac-demo.jsonl", "v1-hybrid-audit2rbac-demo.jsonl"] {
+        let path = corpus.join("events").join(log);
+        let path = path.to_str().expect("a path in UTF-8");
+        let like_audit2rbac = ["--include-denied", "--expand-verbs", "--expand-names", "--expand-namespaces"];
+        let done = auditq(&[&["rbac", "generate", "-q"], &like_audit2rbac[..], &[path]].concat());
+        let manifests = manifest::read(&String::from_utf8(done.stdout).expect("UTF-8")).expect("valid manifests");
+        let mut granted = 0;
+        for (user, known) in DEMO_ROLES {
+            for verb in ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"] {
+                for resource in ["pods", "pods/log", "configmaps", "secrets", "nodes", "services"] {
+                    for namespace in ["", "default", "ns1", "other"] {
+                        let target =
+                            Target::Resource { group: String::new(), resource: resource.to_owned(), name: None };
+                        let place = (!namespace.is_empty()).then(|| namespace.to_owned());
+                        let request = Request { namespace: place, target, verb: verb.to_owned() };
+                        let expected = ["get", "list", "watch"].contains(&verb)
+                            && known
+                                .iter()
+                                .any(|(place, what)| *what == resource && (place.is_empty() || *place == namespace));
+                        let allowed = manifests.policy.allows(&User::new(user, []), &request);
+                        assert_eq!(allowed, expected, "{log}: {user} {request:?}");
+                        granted += u32::from(allowed);
+                    }
+                }
+            }
+        }
+        assert_eq!(granted, 9 + 24 + 24, "{log}");
+        assert_eq!(manifests.policy.roles.len(), 3, "{log}: nobody else is granted anything");
+    }
+}

@@ -185,7 +185,7 @@ fn key_of(fields: &Fields) -> (Key, Option<String>) {
         }
         "impersonation" => {
             let asked = asked_in_message(&why);
-            let whom = asked.as_ref().and_then(name_of);
+            let whom = asked.as_ref().and_then(whom);
             ((user, whom, asked, word, why, None), None)
         }
         _ => {
@@ -197,6 +197,16 @@ fn key_of(fields: &Fields) -> (Key, Option<String>) {
             ((user, other, Some(request), word, why, None), name)
         }
     }
+}
+
+/// As whom somebody wanted to act.
+fn whom(asked: &Request) -> Option<String> {
+    let Target::Resource { resource, name: Some(name), .. } = &asked.target else { return None };
+    Some(match (resource.as_str(), &asked.namespace) {
+        ("serviceaccounts", Some(namespace)) => format!("system:serviceaccount:{namespace}:{name}"),
+        ("users", _) => name.clone(),
+        (other, _) => format!("{other} {name}"),
+    })
 }
 
 fn name_of(request: &Request) -> Option<String> {

@@ -14,6 +14,7 @@ pub mod losses;
 pub mod newest;
 pub mod notes;
 pub mod overview;
+pub mod rbac_changes;
 pub mod requests;
 pub mod rows;
 pub mod show;

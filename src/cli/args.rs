@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::answer::{AnswerArgs, LogArgs};
 use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
+use super::rbac::{RBAC_EXAMPLES, RbacArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 
@@ -39,6 +40,9 @@ pub(super) enum Sub {
     /// What was refused, to whom, why, and the smallest rule that would allow it
     #[command(after_help = DENIED_EXAMPLES)]
     Denied(DeniedArgs),
+    /// Access control: generate roles from use, find missing and unused rights, and who changed what
+    #[command(after_help = RBAC_EXAMPLES)]
+    Rbac(RbacArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -193,7 +197,7 @@ pub(super) struct CommonArgs {
 
 /// The filter flags. A flag given twice or a comma list means OR, different flags mean AND; `!x` negates, `*` and `?`
 /// are globs, `~re` is a regular expression.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Filters (twice or a,b: OR; !x: not; * ?: glob; ~re: regular expression)")]
 pub(super) struct FilterArgs {
     /// The authenticated user

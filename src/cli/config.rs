@@ -14,6 +14,7 @@ use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::denied::{DeniedConfig, denied};
 use super::history::{HistoryConfig, history};
+use super::rbac::{RbacConfig, rbac};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
@@ -72,6 +73,8 @@ pub enum Command {
     History(Box<HistoryConfig>),
     /// Refusals.
     Denied(DeniedConfig),
+    /// Access control.
+    Rbac(Box<RbacConfig>),
     /// The evidence.
     Inspect(AnswerFormat),
     /// One request.
@@ -156,6 +159,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Summary(args) => summary(args),
         Sub::History(args) => history(*args),
         Sub::Denied(args) => denied(args),
+        Sub::Rbac(args) => rbac(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
         Sub::Receive(args) => receive(args).map(plain),

@@ -9,6 +9,7 @@ mod history;
 mod denied;
 mod interrupt;
 mod pace;
+mod rbac;
 mod receive;
 mod show;
 
@@ -20,3 +21,4 @@ pub use history::HistoryConfig;
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
 pub use show::{ShowConfig, ShowFormat};
+pub use rbac::{RbacConfig, RbacForm, RbacQuestion};

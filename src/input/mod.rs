@@ -18,6 +18,7 @@ mod origin;
 mod pipe;
 pub mod rotation;
 pub mod section;
+pub mod manifests;
 pub mod seek;
 mod shelf;
 mod skip;

@@ -9,6 +9,7 @@ pub mod least;
 pub mod manifest;
 pub mod policy;
 pub mod standard;
+pub mod unused;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -120,6 +121,15 @@ impl Subject {
             }
             None => Subject::User(name.to_owned()),
         }
+    }
+
+    /// The subject as a binding of this namespace means it.
+    pub fn in_namespace(&self, binding_namespace: Option<&str>) -> Self {
+        let mut subject = self.clone();
+        if let Subject::ServiceAccount { namespace: namespace @ None, .. } = &mut subject {
+            *namespace = binding_namespace.map(str::to_owned);
+        }
+        subject
     }
 
     /// Whether it means this user, in a binding of this namespace.

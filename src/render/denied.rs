@@ -197,7 +197,9 @@ pub fn notes(answer: &DeniedAnswer, hidden: usize, rules: bool) -> String {
         answer.causes.iter().filter(|cause| cause.fix(false).is_none()).map(|cause| cause.evidence.requests).sum();
     if rules && helpless > 0 {
         let refused = counted(helpless, "request");
-        note(&format!("no rule would have helped {refused}: not authenticated, or refused by admission"));
+        note(&format!(
+            "no rule is given for {refused}: not authenticated, refused by admission, or only a wildcard would help"
+        ));
     }
     notes
 }
