@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 mod live;
 
+mod disruptions;
 mod gather;
 mod inspect;
 
@@ -47,6 +48,7 @@ pub fn run(config: Config) -> Exit {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
         Command::Inspect(format) => ready().inspect(format),
+        Command::Disruptions(config) => ready().disruptions(config),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),
@@ -356,7 +358,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
@@ -33,6 +34,9 @@ pub(super) enum Sub {
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Evictions and what refused them, drains and cordons, pods that ran past their grace period
+    #[command(after_help = DISRUPTIONS_EXAMPLES)]
+    Disruptions(DisruptionsArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::disruptions::{DisruptionsConfig, disruptions};
 use super::receive::receive;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
@@ -67,6 +68,8 @@ pub enum Command {
     Summary(SummaryConfig),
     /// The evidence.
     Inspect(AnswerFormat),
+    /// Evictions, drains, terminations, budgets.
+    Disruptions(DisruptionsConfig),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -146,6 +149,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
         Sub::Inspect(args) => inspect(args),
+        Sub::Disruptions(args) => disruptions(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };

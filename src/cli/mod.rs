@@ -5,6 +5,7 @@
 mod answer;
 mod args;
 mod config;
+mod disruptions;
 mod interrupt;
 mod pace;
 mod receive;
@@ -12,5 +13,6 @@ mod receive;
 pub use answer::Form;
 pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
+pub use disruptions::DisruptionsConfig;
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod color;
 mod columns;
 pub mod csv;
+pub mod disruptions;
 pub mod document;
 pub mod human;
 pub mod inspect;
