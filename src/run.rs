@@ -8,6 +8,7 @@ mod history;
 mod live;
 
 mod denied;
+mod disruptions;
 mod gather;
 mod inspect;
 mod show;
@@ -55,6 +56,7 @@ pub fn run(config: Config) -> Exit {
         Command::Rbac(config) => ready().rbac(*config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
+        Command::Disruptions(config) => ready().disruptions(config),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),

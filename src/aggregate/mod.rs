@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod denied;
+pub mod disruptions;
 pub mod evidence;
 pub mod history;
 pub mod inspect;

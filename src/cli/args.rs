@@ -9,6 +9,7 @@ use super::answer::{AnswerArgs, LogArgs};
 use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::rbac::{RBAC_EXAMPLES, RbacArgs};
+use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 
@@ -49,6 +50,9 @@ pub(super) enum Sub {
     /// One request read aloud: what, who, from where, the answer, when, and why it was allowed or denied
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
+    /// Evictions and what refused them, drains and cordons, pods that ran past their grace period
+    #[command(after_help = DISRUPTIONS_EXAMPLES)]
+    Disruptions(DisruptionsArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),

@@ -15,6 +15,7 @@ use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, Summ
 use super::denied::{DeniedConfig, denied};
 use super::history::{HistoryConfig, history};
 use super::rbac::{RbacConfig, rbac};
+use super::disruptions::{DisruptionsConfig, disruptions};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
@@ -79,6 +80,8 @@ pub enum Command {
     Inspect(AnswerFormat),
     /// One request.
     Show(ShowConfig),
+    /// Evictions, drains, terminations, budgets.
+    Disruptions(DisruptionsConfig),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -162,6 +165,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Rbac(args) => rbac(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
+        Sub::Disruptions(args) => disruptions(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };

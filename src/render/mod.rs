@@ -11,6 +11,7 @@ pub mod color;
 mod columns;
 pub mod csv;
 pub mod denied;
+pub mod disruptions;
 pub mod document;
 pub mod history;
 pub mod human;
