@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 mod live;
 
+mod compare;
 mod gather;
 mod inspect;
 
@@ -46,6 +47,7 @@ pub fn run(config: Config) -> Exit {
     match command {
         Command::Query(config) => ready().query(config),
         Command::Summary(config) => ready().summary(config),
+        Command::Compare(config) => ready().compare(config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
@@ -356,7 +358,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

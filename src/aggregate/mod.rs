@@ -5,6 +5,7 @@
 //! irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
 //! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
 
+pub mod compare;
 pub mod evidence;
 pub mod inspect;
 pub mod losses;

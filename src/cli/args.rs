@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::compare::{COMPARE_EXAMPLES, CompareArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
@@ -30,6 +31,9 @@ pub(super) enum Sub {
     /// What happened overall? Or, with --by: how much of what
     #[command(after_help = SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
+    /// Two logs, or two stretches of one: what is new, gone, more, less, slower?
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -236,7 +240,7 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "last"])]
     pub(super) around: Option<String>,
     /// How far --around reaches, both ways (default 5m)
-    #[arg(long, value_name = "DURATION", requires = "around")]
+    #[arg(long, value_name = "DURATION")]
     pub(super) window: Option<String>,
     /// The last stretch of the log, counted back from its newest event (files only)
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["since", "until"])]

@@ -12,12 +12,13 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::compare::{CompareConfig, compare};
 use super::receive::receive;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
-use crate::query::{Filter, FilterSpec, check, parse_duration};
+use crate::query::{Filter, FilterSpec, QueryError, check, parse_duration};
 use crate::receive::ReceiveConfig;
 use crate::receive::kubeconfig::Target;
 use crate::render::answer::AnswerFormat;
@@ -65,6 +66,8 @@ pub enum Command {
     Query(QueryConfig),
     /// Counts.
     Summary(SummaryConfig),
+    /// Differences.
+    Compare(CompareConfig),
     /// The evidence.
     Inspect(AnswerFormat),
     /// Events from an API server.
@@ -145,6 +148,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
     let config = match cli.command {
         Sub::Query(args) => query(args),
         Sub::Summary(args) => summary(args),
+        Sub::Compare(args) => compare(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
@@ -191,12 +195,7 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         let width = parse_duration(period).filter(|&width| width > 0);
         keys.push(Key::Every(width.ok_or_else(|| bad_value("--every", period, "a length such as 30s, 5m or 1h"))?));
     }
-    for word in args.by.iter().filter(|word| !word.is_empty()) {
-        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
+    add_keys(&args.by, &mut keys)?;
     let follow = args.follow.follow;
     if follow {
         refuse_last(&args.log.filter)?;
@@ -204,6 +203,17 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     let (over_time, top) = (args.every.is_some(), args.top);
     let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
+}
+
+/// Adds the keys that `--by` names.
+pub(super) fn add_keys(words: &[String], keys: &mut Vec<Key>) -> Result<(), String> {
+    for word in words.iter().filter(|word| !word.is_empty()) {
+        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    Ok(())
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
@@ -274,6 +284,11 @@ fn refuse_last(args: &FilterArgs) -> Result<(), String> {
     Ok(())
 }
 
+/// The present, which relative times count back from.
+pub(super) fn now() -> Timestamp {
+    Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default())
+}
+
 /// Whether standard output is a terminal that can paint over what it shows.
 fn paints() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|kind| kind != "dumb" && !kind.is_empty())
@@ -308,7 +323,6 @@ pub(super) fn unit(args: &FilterArgs) -> Unit {
 }
 
 pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> {
-    let now = Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default());
     let spec = FilterSpec {
         user: args.user,
         group: args.group,
@@ -335,15 +349,15 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
         last: args.last,
         failed: args.failed,
     };
-    let checked = check(&spec, now).map_err(|error| {
-        let lines: Vec<_> = error
-            .to_string()
-            .lines()
-            .map(|line| crate::render::sanitize::text_for_terminal(line).into_owned())
-            .collect();
-        lines.join("\n")
-    })?;
+    let checked = check(&spec, now()).map_err(pointed)?;
     Ok((checked.filter, checked.hints))
+}
+
+/// An error that points, line by line.
+pub(super) fn pointed(error: QueryError) -> String {
+    let lines: Vec<_> =
+        error.to_string().lines().map(|line| crate::render::sanitize::text_for_terminal(line).into_owned()).collect();
+    lines.join("\n")
 }
 
 fn sort(word: &str) -> Result<Sort, String> {

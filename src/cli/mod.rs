@@ -4,6 +4,7 @@
 
 mod answer;
 mod args;
+mod compare;
 mod config;
 mod interrupt;
 mod pace;
@@ -11,6 +12,7 @@ mod receive;
 
 pub use answer::Form;
 pub use args::completion_script;
+pub use compare::{CompareConfig, Division};
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
