@@ -9,6 +9,7 @@ mod live;
 
 mod denied;
 mod disruptions;
+mod compare;
 mod gather;
 mod inspect;
 mod show;
@@ -54,6 +55,7 @@ pub fn run(config: Config) -> Exit {
         Command::History(config) => ready().history(*config),
         Command::Denied(config) => ready().denied(config),
         Command::Rbac(config) => ready().rbac(*config),
+        Command::Compare(config) => ready().compare(config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
         Command::Disruptions(config) => ready().disruptions(config),

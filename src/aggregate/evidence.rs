@@ -294,6 +294,17 @@ impl Account {
         !self.interrupted && self.sources.iter().all(|source| !source.unreadable && source.evidence.is_complete())
     }
 
+    /// Takes in the account of another input, read apart from this one.
+    pub fn join(&mut self, other: Account) {
+        self.sources.extend(other.sources);
+        self.unfinished_requests += other.unfinished_requests;
+        self.unpaired_halves += other.unpaired_halves;
+        self.extra_responses += other.extra_responses;
+        self.twice_in_rows += other.twice_in_rows;
+        self.stopped |= other.stopped;
+        self.interrupted |= other.interrupted;
+    }
+
     /// Whether there were sources and none could be read.
     pub fn nothing_read(&self) -> bool {
         !self.sources.is_empty() && self.sources.iter().all(|source| source.unreadable)

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod denied;
 pub mod disruptions;
+pub mod compare;
 pub mod evidence;
 pub mod history;
 pub mod inspect;

@@ -179,7 +179,19 @@ impl Latencies {
         }
     }
 
-    fn retract(&mut self, us: u64) {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.recorded.saturating_sub(self.retracted)
+    }
+
+    /// How many exceed a value, to the histogram's precision; [`Latencies::settle`] comes first.
+    pub fn above(&self, us: u64) -> u64 {
+        let few = self.few.iter().filter(|&&value| value > us).count() as u64;
+        few + self.many.as_ref().map_or(0, |many| many.len().saturating_sub(many.count_between(0, us.max(1))))
+    }
+
+    /// Takes back a latency that was recorded.
+    pub(super) fn retract(&mut self, us: u64) {
         self.retracted += 1;
         if let Some(at) = self.few.iter().position(|&value| value == us) {
             self.few.swap_remove(at);

@@ -10,6 +10,7 @@ use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::rbac::{RBAC_EXAMPLES, RbacArgs};
 use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
+use super::compare::{COMPARE_EXAMPLES, CompareArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 
@@ -44,6 +45,9 @@ pub(super) enum Sub {
     /// Access control: generate roles from use, find missing and unused rights, and who changed what
     #[command(after_help = RBAC_EXAMPLES)]
     Rbac(RbacArgs),
+    /// Two logs, or two stretches of one: what is new, gone, more, less, slower?
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -256,7 +260,7 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "last"])]
     pub(super) around: Option<String>,
     /// How far --around reaches, both ways (default 5m)
-    #[arg(long, value_name = "DURATION", requires = "around")]
+    #[arg(long, value_name = "DURATION")]
     pub(super) window: Option<String>,
     /// The last stretch of the log, counted back from its newest event (files only)
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["since", "until"])]

@@ -16,6 +16,7 @@ use super::denied::{DeniedConfig, denied};
 use super::history::{HistoryConfig, history};
 use super::rbac::{RbacConfig, rbac};
 use super::disruptions::{DisruptionsConfig, disruptions};
+use super::compare::{CompareConfig, compare};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
@@ -76,6 +77,8 @@ pub enum Command {
     Denied(DeniedConfig),
     /// Access control.
     Rbac(Box<RbacConfig>),
+    /// Differences.
+    Compare(CompareConfig),
     /// The evidence.
     Inspect(AnswerFormat),
     /// One request.
@@ -163,6 +166,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::History(args) => history(*args),
         Sub::Denied(args) => denied(args),
         Sub::Rbac(args) => rbac(args),
+        Sub::Compare(args) => compare(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
         Sub::Disruptions(args) => disruptions(args),
@@ -211,12 +215,7 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         let width = parse_duration(period).filter(|&width| width > 0);
         keys.push(Key::Every(width.ok_or_else(|| bad_value("--every", period, "a length such as 30s, 5m or 1h"))?));
     }
-    for word in args.by.iter().filter(|word| !word.is_empty()) {
-        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
+    add_keys(&args.by, &mut keys)?;
     let follow = args.follow.follow;
     if follow {
         refuse_last(&args.log.filter)?;
@@ -224,6 +223,17 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     let (over_time, top) = (args.every.is_some(), args.top);
     let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
+}
+
+/// Adds the keys that `--by` names.
+pub(super) fn add_keys(words: &[String], keys: &mut Vec<Key>) -> Result<(), String> {
+    for word in words.iter().filter(|word| !word.is_empty()) {
+        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    Ok(())
 }
 
 fn inspect(args: InspectArgs) -> Result<Config, String> {
@@ -294,6 +304,11 @@ fn refuse_last(args: &FilterArgs) -> Result<(), String> {
     Ok(())
 }
 
+/// The present, which relative times count back from.
+pub(super) fn now() -> Timestamp {
+    Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default())
+}
+
 /// Whether standard output is a terminal that can paint over what it shows.
 fn paints() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|kind| kind != "dumb" && !kind.is_empty())
@@ -334,6 +349,7 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
 /// What the filter flags say.
 pub(super) fn spec(args: FilterArgs) -> FilterSpec {
     FilterSpec {
+    let spec = FilterSpec {
         user: args.user,
         group: args.group,
         as_user: args.as_user,
@@ -377,6 +393,13 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn shown(error: &QueryError) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(crate::render::sanitize::text_for_terminal).collect();
+    };
+    let checked = check(&spec, now()).map_err(pointed)?;
+}
+/// An error that points, line by line.
+pub(super) fn pointed(error: QueryError) -> String {
+    let lines: Vec<_> =
+        error.to_string().lines().map(|line| crate::render::sanitize::text_for_terminal(line).into_owned()).collect();
     lines.join("\n")
 }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod args;
+mod compare;
 mod config;
 mod history;
 mod denied;
@@ -16,6 +17,7 @@ mod show;
 
 pub use answer::Form;
 pub use args::completion_script;
+pub use compare::{CompareConfig, Division};
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use denied::DeniedConfig;
 pub use history::HistoryConfig;

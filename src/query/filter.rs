@@ -92,6 +92,11 @@ impl Filter {
         self.span.raise_since(since);
     }
 
+    /// Lets what is in `[since, until)` match, in place of the times that were given.
+    pub fn set_span(&mut self, since: Option<Timestamp>, until: Option<Timestamp>) {
+        self.span = Span { since, until };
+    }
+
     /// The first moment that can match, if there is one.
     pub fn since(&self) -> Option<Timestamp> {
         self.span.since

@@ -9,6 +9,9 @@ const DAY: i64 = 86_400 * SECOND;
 /// What can be written for a moment, for help lines.
 pub(super) const MOMENT_FORMS: &str =
     "write 2024-05-01T12:00:00Z, 2024-05-01, '2024-05-01 12:00', 15m (ago), yesterday or @1714564800";
+/// What can be written for a span, for help lines.
+const SPAN_FORMS: &str =
+    "write two times, as in 2024-05-01T12:00Z..2024-05-01T13:00Z; the second is the first moment outside";
 /// What can be written for a duration, for help lines.
 pub(super) const DURATION_FORMS: &str = "write a number with a unit: 500ms, 90s, 15m, 2h30m, 1d, 1w";
 
@@ -185,6 +188,26 @@ pub(super) fn check_span(flags: TimeFlags<'_>, now: Timestamp) -> Result<Span, Q
     }
 }
 
+/// Reads a span of time, `[T1, T2)` written as `T1..T2`; relative times count back from `now`.
+///
+/// # Errors
+/// Fails if that is not two times, the earlier first.
+pub fn parse_span(flag: &str, text: &str, now: Timestamp) -> Result<(Timestamp, Timestamp), QueryError> {
+    let error = |at, message: String| QueryError::new(flag, text, at, message);
+    let Some((since, until)) = text.split_once("..") else {
+        return Err(error(0, format!("`{text}` is not a span of time")).with_help(SPAN_FORMS));
+    };
+    let end = |at: usize, word: &str| {
+        let wrong = || error(at, format!("`{word}` is not a time")).with_help(MOMENT_FORMS);
+        parse_moment(word.trim(), now).ok_or_else(wrong)
+    };
+    let (first, last) = (end(0, since)?, end(since.len() + 2, until)?);
+    if first >= last {
+        return Err(error(0, "the span ends before it begins".to_owned()).with_help(SPAN_FORMS));
+    }
+    Ok((first, last))
+}
+
 fn check_order(flags: TimeFlags<'_>, span: Span) -> Result<(), QueryError> {
     let (Some(since), Some(until)) = (span.since, span.until) else { return Ok(()) };
     if since < until {
@@ -290,6 +313,17 @@ mod tests {
         let span = check_span(around, now).unwrap();
         assert!(span.has(Some(time("2024-05-01T11:01:00Z"))) && !span.has(Some(time("2024-05-01T10:59:59Z"))));
         assert!(Span::default().has(None));
+    }
+
+    #[test]
+    fn spans_in_one_word() {
+        let now = time("2024-05-01T12:00:00Z");
+        let span = parse_span("--before", "2024-05-01..2024-05-01T06:00Z", now).unwrap();
+        assert_eq!(span, (time("2024-05-01T00:00:00Z"), time("2024-05-01T06:00:00Z")));
+        assert_eq!(parse_span("--after", "2h..1h", now).unwrap().0, time("2024-05-01T10:00:00Z"));
+        for text in ["", "..", "1h", "1h..2h", "1h..", "x..1h", "1h..1h"] {
+            assert!(parse_span("--after", text, now).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod chart;
 pub mod color;
 mod columns;
+pub mod compare;
 pub mod csv;
 pub mod denied;
 pub mod disruptions;
