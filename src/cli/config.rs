@@ -13,7 +13,9 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
-use crate::aggregate::summary::Key;
+use super::views::{refuse_top, refuse_with_view};
+use crate::aggregate::summary::{Key, Order};
+use crate::aggregate::views::View;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
@@ -132,6 +134,10 @@ pub struct SummaryConfig {
     pub over_time: bool,
     /// So many groups.
     pub top: Option<usize>,
+    /// Which groups come first.
+    pub order: Order,
+    /// A closer look at one side, rather than counts.
+    pub view: Option<View>,
     /// How it is printed.
     pub form: Form,
 }
@@ -197,12 +203,21 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
             keys.push(key);
         }
     }
+    let view = args.view.resolve(&args.log.filter)?;
+    let order = args.sort_by.as_deref().map(order).transpose()?;
+    if order.is_some() && (keys.is_empty() || view.is_some()) {
+        return Err("--sort-by: it sorts groups of --by or --every\n  help: say what to group by".to_owned());
+    }
     let follow = args.follow.follow;
+    if let Some(view) = &view {
+        refuse_with_view(view, &keys, follow, unit(&args.log.filter))?;
+        refuse_top(view, args.top)?;
+    }
     if follow {
         refuse_last(&args.log.filter)?;
     }
-    let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    let (over_time, top, order) = (args.every.is_some(), args.top, order.unwrap_or_default());
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
@@ -344,6 +359,10 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
         lines.join("\n")
     })?;
     Ok((checked.filter, checked.hints))
+}
+
+fn order(word: &str) -> Result<Order, String> {
+    Order::parse(word).ok_or_else(|| unknown("--sort-by", word, Order::names()))
 }
 
 fn sort(word: &str) -> Result<Sort, String> {
