@@ -144,7 +144,7 @@ impl Key {
     }
 
     /// The key's value for a request; absent is `None`. [`Key::Group`] has many and is not asked here.
-    fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
+    pub(super) fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
         let event = seen.event;
         let object = event.object_ref;
         match self {
@@ -286,6 +286,20 @@ impl<S: Default> Groups<S> {
         self.stats.get_mut(index as usize)
     }
 
+    /// The group of these encoded key values.
+    pub(super) fn find_encoded(&mut self, key: &[u8]) -> u32 {
+        let sum = hash_of_encoded(key);
+        match self.table.get(&sum) {
+            Some(&index) => index,
+            None => self.push(sum, key.into(), S::default()),
+        }
+    }
+
+    /// The encoded key values of all groups, by index.
+    pub(super) fn encoded(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| &**key)
+    }
+
     /// The key values of a group.
     pub fn values(&self, index: u32) -> Vec<Option<Vec<u8>>> {
         self.keys.get(index as usize).map(|key| decode(key)).unwrap_or_default()
@@ -308,7 +322,8 @@ impl<S: Default> Groups<S> {
     }
 }
 
-fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
+/// Appends a value of a group key.
+pub(super) fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
     let Some(value) = value else { return out.extend_from_slice(&ABSENT.to_le_bytes()) };
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -347,6 +362,63 @@ fn decode(key: &[u8]) -> Vec<Option<Vec<u8>>> {
 
 fn hash_of_encoded(key: &[u8]) -> u64 {
     Values(key).fold(0, |sum, value| hash::fold(sum, value.map_or(0, hash::of_bytes)))
+}
+
+/// What groups are sorted by: the largest first, then most requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Requests.
+    #[default]
+    Requests,
+    /// Bytes of their events.
+    Size,
+    /// The median latency.
+    P50,
+    /// The latency nine of ten do not exceed.
+    P90,
+    /// The latency 99 of 100 do not exceed.
+    P99,
+    /// The longest latency.
+    Max,
+}
+
+const ORDERS: [(&str, Order); 6] = [
+    ("requests", Order::Requests),
+    ("size", Order::Size),
+    ("p50", Order::P50),
+    ("p90", Order::P90),
+    ("p99", Order::P99),
+    ("max", Order::Max),
+];
+
+impl Order {
+    /// The order of that name.
+    pub fn parse(word: &str) -> Option<Self> {
+        ORDERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|&(_, order)| order)
+    }
+
+    /// All names, for messages.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ORDERS.iter().map(|&(name, _)| name)
+    }
+
+    /// Sorts groups that have most requests first.
+    pub fn sort(self, groups: &mut [Group]) {
+        let weight = |stats: &Stats| {
+            let latency = stats.latency.summary();
+            match self {
+                Order::Requests => Some(stats.count),
+                Order::Size => Some(stats.bytes),
+                Order::P50 => latency.map(|latency| latency.p50),
+                Order::P90 => latency.map(|latency| latency.p90),
+                Order::P99 => latency.map(|latency| latency.p99),
+                Order::Max => latency.map(|latency| latency.max),
+            }
+        };
+        if self != Order::Requests {
+            groups.sort_by_cached_key(|(_, stats)| Reverse(weight(stats)));
+        }
+    }
 }
 
 /// A group: its key values, and what was counted.

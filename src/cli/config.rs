@@ -20,6 +20,9 @@ use super::compare::{CompareConfig, compare};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
+use super::views::{refuse_top, refuse_with_view};
+use crate::aggregate::summary::{Key, Order};
+use crate::aggregate::views::View;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
@@ -150,6 +153,10 @@ pub struct SummaryConfig {
     pub over_time: bool,
     /// So many groups.
     pub top: Option<usize>,
+    /// Which groups come first.
+    pub order: Order,
+    /// A closer look at one side, rather than counts.
+    pub view: Option<View>,
     /// How it is printed.
     pub form: Form,
 }
@@ -216,12 +223,27 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         keys.push(Key::Every(width.ok_or_else(|| bad_value("--every", period, "a length such as 30s, 5m or 1h"))?));
     }
     add_keys(&args.by, &mut keys)?;
+    for word in args.by.iter().filter(|word| !word.is_empty()) {
+        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let view = args.view.resolve(&args.log.filter)?;
+    let order = args.sort_by.as_deref().map(order).transpose()?;
+    if order.is_some() && (keys.is_empty() || view.is_some()) {
+        return Err("--sort-by: it sorts groups of --by or --every\n  help: say what to group by".to_owned());
+    }
     let follow = args.follow.follow;
+    if let Some(view) = &view {
+        refuse_with_view(view, &keys, follow, unit(&args.log.filter))?;
+        refuse_top(view, args.top)?;
+    }
     if follow {
         refuse_last(&args.log.filter)?;
     }
-    let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    let (over_time, top, order) = (args.every.is_some(), args.top, order.unwrap_or_default());
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
@@ -401,6 +423,8 @@ pub(super) fn pointed(error: QueryError) -> String {
     let lines: Vec<_> =
         error.to_string().lines().map(|line| crate::render::sanitize::text_for_terminal(line).into_owned()).collect();
     lines.join("\n")
+fn order(word: &str) -> Result<Order, String> {
+    Order::parse(word).ok_or_else(|| unknown("--sort-by", word, Order::names()))
 }
 
 fn sort(word: &str) -> Result<Sort, String> {

@@ -14,6 +14,7 @@ mod pace;
 mod rbac;
 mod receive;
 mod show;
+mod views;
 
 pub use answer::Form;
 pub use args::completion_script;

@@ -35,7 +35,30 @@ pub fn group_table(keys: &[Key], unit: Unit, total: &Stats, groups: &[Group], wi
     table
 }
 
-fn key_column(key: Key) -> Column {
+/// Adds a column to a table of groups, behind that of sizes: what share of all bytes a group has.
+pub fn add_size_shares(keys: usize, total: &Stats, groups: &[Group], table: &mut Table) {
+    let at = keys + 3;
+    table.columns.insert(at, Column::new("size-share", Kind::Share));
+    for (row, (_, stats)) in table.rows.iter_mut().zip(groups) {
+        row.insert(at, Cell::Share { part: stats.bytes, whole: total.bytes });
+    }
+}
+
+/// How fast a log grows, as a note; nothing where it is too short to tell.
+pub fn growth(total: &Stats) -> String {
+    const DAY: u128 = 86_400_000_000_000;
+    let span = total.first.zip(total.last).map_or(0, |(first, last)| last.0.saturating_sub(first.0));
+    let Some(span) = u128::try_from(span).ok().filter(|span| *span > 0) else { return String::new() };
+    let daily = u64::try_from(u128::from(total.bytes) * DAY / span).unwrap_or(u64::MAX);
+    format!(
+        "auditq: note: {} in {}: {} a day at this rate\n",
+        human::bytes(total.bytes),
+        human::duration(span as i64),
+        human::bytes(daily)
+    )
+}
+
+pub(super) fn key_column(key: Key) -> Column {
     match key {
         Key::Time(_) | Key::Every(_) => Column::new(key.name(), Kind::Time),
         _ => Column::text(key.name()),
@@ -55,14 +78,14 @@ fn group_row(keys: &[Key], total: &Stats, (values, stats): &Group, wide: bool) -
         }
         None => row.extend([Cell::Missing, Cell::Missing, Cell::Missing, Cell::Missing]),
     }
-    row.push(codes_cell(stats));
+    row.push(codes_cell(stats.codes.sorted()));
     if wide {
         row.extend([stats.first, stats.last].map(|time| time.map_or(Cell::Missing, Cell::Time)));
     }
     row
 }
 
-fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
+pub(super) fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
     match (key, value) {
         (_, None) => Cell::Missing,
         (Key::Time(_) | Key::Every(_), Some(value)) => {
@@ -74,8 +97,8 @@ fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
 }
 
 /// `200:31 403:2`, most frequent first.
-fn codes_cell(stats: &Stats) -> Cell {
-    let mut codes: Vec<(i32, u64)> = stats.codes.sorted().into_iter().collect();
+pub(super) fn codes_cell(codes: impl IntoIterator<Item = (i32, u64)>) -> Cell {
+    let mut codes: Vec<(i32, u64)> = codes.into_iter().collect();
     codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
     if codes.is_empty() {
         return Cell::Missing;
