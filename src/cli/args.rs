@@ -6,11 +6,11 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
+use super::compare::{COMPARE_EXAMPLES, CompareArgs};
 use super::denied::{DENIED_EXAMPLES, DeniedArgs};
+use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::rbac::{RBAC_EXAMPLES, RbacArgs};
-use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
-use super::compare::{COMPARE_EXAMPLES, CompareArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 use super::views::ViewArgs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::answer::{AnswerArgs, Form, LogArgs};
-use super::config::{Command, Config, add_keys, now, pointed};
+use super::config::{Command, Config, add_keys, now, shown};
 use crate::aggregate::compare::{COMPARED, Window};
 use crate::aggregate::summary::Key;
 use crate::query::{Filter, parse_span};
@@ -85,7 +85,7 @@ pub(super) fn compare(mut args: CompareArgs) -> Result<Config, String> {
 fn division(args: &mut CompareArgs) -> Result<Division, String> {
     if let Some((before, after)) = args.before.as_ref().zip(args.after.as_ref()) {
         let window = |flag, text: &String| {
-            let (since, until) = parse_span(flag, text, now()).map_err(pointed)?;
+            let (since, until) = parse_span(flag, text, now()).map_err(|error| shown(&error))?;
             Ok::<_, String>(Window { since: Some(since), until: Some(until) })
         };
         return Ok(Division::Windows([window("--before", before)?, window("--after", after)?]));

@@ -12,14 +12,13 @@ use clap_complete::Shell;
 
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
+use super::compare::{CompareConfig, compare};
 use super::denied::{DeniedConfig, denied};
+use super::disruptions::{DisruptionsConfig, disruptions};
 use super::history::{HistoryConfig, history};
 use super::rbac::{RbacConfig, rbac};
-use super::disruptions::{DisruptionsConfig, disruptions};
-use super::compare::{CompareConfig, compare};
 use super::receive::receive;
 use super::show::{ShowConfig, show};
-use crate::aggregate::summary::Key;
 use super::views::{refuse_top, refuse_with_view};
 use crate::aggregate::summary::{Key, Order};
 use crate::aggregate::views::View;
@@ -326,11 +325,6 @@ fn refuse_last(args: &FilterArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// The present, which relative times count back from.
-pub(super) fn now() -> Timestamp {
-    Timestamp(Utc::now().timestamp_nanos_opt().unwrap_or_default())
-}
-
 /// Whether standard output is a terminal that can paint over what it shows.
 fn paints() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|kind| kind != "dumb" && !kind.is_empty())
@@ -371,7 +365,6 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
 /// What the filter flags say.
 pub(super) fn spec(args: FilterArgs) -> FilterSpec {
     FilterSpec {
-    let spec = FilterSpec {
         user: args.user,
         group: args.group,
         as_user: args.as_user,
@@ -415,14 +408,9 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn shown(error: &QueryError) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(crate::render::sanitize::text_for_terminal).collect();
-    };
-    let checked = check(&spec, now()).map_err(pointed)?;
-}
-/// An error that points, line by line.
-pub(super) fn pointed(error: QueryError) -> String {
-    let lines: Vec<_> =
-        error.to_string().lines().map(|line| crate::render::sanitize::text_for_terminal(line).into_owned()).collect();
     lines.join("\n")
+}
+
 fn order(word: &str) -> Result<Order, String> {
     Order::parse(word).ok_or_else(|| unknown("--sort-by", word, Order::names()))
 }

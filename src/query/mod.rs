@@ -31,8 +31,7 @@ pub use filter::Filter;
 pub use object::Objects;
 pub use resource::known as known_resources;
 pub use resource_table::{RESOURCES, Resource, SUBRESOURCES};
-pub use when::{parse_duration, read_moment};
-pub use when::{parse_duration, parse_span};
+pub use when::{parse_duration, parse_span, read_moment};
 pub use words::{DECISIONS, LEVELS, STAGES, VERBS};
 
 /// What the filter flags said, as typed: each `Vec` holds the values of all uses of that flag, not

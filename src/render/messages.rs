@@ -36,9 +36,13 @@ pub fn no_such_id(id: &str, short: bool) -> String {
     let shown = text_for_terminal(id);
     format!(
         "auditq: note: no event whose audit id {what} {shown}; the policy may not have logged it, or another file has it\n"
+    )
+}
+
 /// Manifests of roles cannot be read.
 pub fn wrong_roles(failure: &str) -> String {
     let safe = text_for_terminal(failure);
+    format!(
         "auditq: --roles: {safe}\n  help: give manifests of roles and bindings, as kubectl get -o yaml prints them\n"
     )
 }

@@ -63,7 +63,6 @@ pub(super) fn yaml_text(value: Value) -> String {
     serde_yaml_ng::to_string(&safe).unwrap_or_else(|_| safe.to_string())
 }
 
-fn safe_for_yaml(value: Value) -> Value {
 /// The value with the characters escaped that a YAML emitter would pass on to the terminal.
 pub(super) fn safe_for_yaml(value: Value) -> Value {
     match value {

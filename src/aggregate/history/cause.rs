@@ -264,11 +264,8 @@ impl World<'_> {
             }
             Some(owner) => Link::missing(
                 ", because ",
-                format!("its owner {} was gone; its deletion is not in the log", owner.path()),
+                format!("its owner {} must have been gone; the log does not show its deletion", owner.path()),
             ),
-            Some(owner) => {
-                Link::missing(", because ", format!("its owner {} must have been gone; the log does not show its deletion", owner.path()))
-            }
             None => Link::missing(", because ", "its owner was gone, which the log does not name".to_owned()),
         }]
     }

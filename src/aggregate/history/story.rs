@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Note;
 use super::act::{Act, Name, ObjectKey};
-use super::compare::Compared;
 use super::cause::{Cause, Kind, Link};
+use super::compare::Compared;
 use super::note::Change;
 use super::what::what;
 use super::world::{Rank, World, is_end};
