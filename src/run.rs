@@ -8,6 +8,7 @@ mod live;
 
 mod gather;
 mod inspect;
+mod sessions;
 mod show;
 
 use crate::aggregate::Question;
@@ -49,6 +50,7 @@ pub fn run(config: Config) -> Exit {
         Command::Summary(config) => ready().summary(config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
+        Command::Sessions(config) => ready().sessions(config),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),
@@ -358,7 +360,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

@@ -13,6 +13,7 @@ pub mod notes;
 pub mod overview;
 pub mod requests;
 pub mod rows;
+pub mod sessions;
 pub mod show;
 pub mod stats;
 pub mod summary;

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
+use super::sessions::{SESSIONS_EXAMPLES, SessionsArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
@@ -37,6 +38,9 @@ pub(super) enum Sub {
     /// One request read aloud: what, who, from where, the answer, when, and why it was allowed or denied
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
+    /// Who was inside: exec, attach, port-forward, debug containers, and proxies to nodes, pods and services
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),

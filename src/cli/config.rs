@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
+use super::sessions::{SessionsConfig, sessions};
 use super::show::{ShowConfig, show};
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
@@ -70,6 +71,8 @@ pub enum Command {
     Inspect(AnswerFormat),
     /// One request.
     Show(ShowConfig),
+    /// Who was inside.
+    Sessions(SessionsConfig),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -150,6 +153,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Summary(args) => summary(args),
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
+        Sub::Sessions(args) => sessions(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };

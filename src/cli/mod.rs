@@ -8,6 +8,7 @@ mod config;
 mod interrupt;
 mod pace;
 mod receive;
+mod sessions;
 mod show;
 
 pub use answer::Form;
@@ -15,4 +16,5 @@ pub use args::completion_script;
 pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
+pub use sessions::SessionsConfig;
 pub use show::{ShowConfig, ShowFormat};

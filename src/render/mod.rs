@@ -20,6 +20,7 @@ pub mod progress;
 pub mod receive;
 pub mod sanitize;
 pub mod screen;
+pub mod sessions;
 pub mod show;
 pub mod sink;
 pub mod summary;
