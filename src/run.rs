@@ -12,6 +12,7 @@ mod disruptions;
 mod compare;
 mod gather;
 mod inspect;
+mod sessions;
 mod show;
 mod rbac;
 mod views;
@@ -63,6 +64,7 @@ pub fn run(config: Config) -> Exit {
         Command::Inspect(format) => ready().inspect(format),
         Command::Show(config) => ready().show(config),
         Command::Disruptions(config) => ready().disruptions(config),
+        Command::Sessions(config) => ready().sessions(config),
         Command::Receive(config) => receive(&config),
         Command::Kubeconfig(target) => print(kubeconfig::text(&target).as_bytes()),
         Command::Completion(shell) => print(&completion_script(shell)),

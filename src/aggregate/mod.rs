@@ -19,6 +19,7 @@ pub mod overview;
 pub mod rbac_changes;
 pub mod requests;
 pub mod rows;
+pub mod sessions;
 pub mod show;
 pub mod stats;
 pub mod summary;

@@ -12,6 +12,7 @@ use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
 use super::rbac::{RBAC_EXAMPLES, RbacArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
+use super::sessions::{SESSIONS_EXAMPLES, SessionsArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
 use super::views::ViewArgs;
 
@@ -58,6 +59,9 @@ pub(super) enum Sub {
     /// Evictions and what refused them, drains and cordons, pods that ran past their grace period
     #[command(after_help = DISRUPTIONS_EXAMPLES)]
     Disruptions(DisruptionsArgs),
+    /// Who was inside: exec, attach, port-forward, debug containers, and proxies to nodes, pods and services
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),

@@ -18,6 +18,7 @@ use super::disruptions::{DisruptionsConfig, disruptions};
 use super::history::{HistoryConfig, history};
 use super::rbac::{RbacConfig, rbac};
 use super::receive::receive;
+use super::sessions::{SessionsConfig, sessions};
 use super::show::{ShowConfig, show};
 use super::views::{refuse_top, refuse_with_view};
 use crate::aggregate::summary::{Key, Order};
@@ -87,6 +88,8 @@ pub enum Command {
     Show(ShowConfig),
     /// Evictions, drains, terminations, budgets.
     Disruptions(DisruptionsConfig),
+    /// Who was inside.
+    Sessions(SessionsConfig),
     /// Events from an API server.
     Receive(Box<ReceiveConfig>),
     /// What the API server must be told to send them.
@@ -176,6 +179,7 @@ pub fn resolve(arguments: impl Iterator<Item = OsString>) -> Result<Config, (Str
         Sub::Inspect(args) => inspect(args),
         Sub::Show(args) => show(args),
         Sub::Disruptions(args) => disruptions(args),
+        Sub::Sessions(args) => sessions(args),
         Sub::Receive(args) => receive(args).map(plain),
         Sub::Completion { shell } => Ok(plain(Command::Completion(shell))),
     };

@@ -13,6 +13,7 @@ mod interrupt;
 mod pace;
 mod rbac;
 mod receive;
+mod sessions;
 mod show;
 mod views;
 
@@ -26,4 +27,5 @@ pub use history::HistoryConfig;
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;
 pub use rbac::{RbacConfig, RbacForm, RbacQuestion};
+pub use sessions::SessionsConfig;
 pub use show::{ShowConfig, ShowFormat};

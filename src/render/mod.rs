@@ -26,6 +26,7 @@ pub mod rbac;
 pub mod receive;
 pub mod sanitize;
 pub mod screen;
+pub mod sessions;
 pub mod show;
 pub mod sink;
 pub mod summary;
