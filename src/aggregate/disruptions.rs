@@ -281,11 +281,12 @@ impl DisruptionsPartial {
                 if let (Some(namespace), Some(name), Some(budget)) =
                     (name("namespace").or(note::namespace(event)), name("name"), budgets::Budget::read(object))
                 {
+                    self.budgets.charged(&namespace, &name, when, object);
                     self.budgets.observe((namespace, name), when, &budget);
                 }
             }
         }
-        note::budget_write(event).map_or(Slot::NONE, |what| self.push(seen, what))
+        note::charge(event).or_else(|| note::budget_write(event)).map_or(Slot::NONE, |what| self.push(seen, what))
     }
 
     /// The stories, of one node if that is wanted.

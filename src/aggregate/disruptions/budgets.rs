@@ -200,6 +200,8 @@ pub(super) type When = (Timestamp, Position);
 pub(super) struct Snapshots {
     specs: BTreeMap<Key, (When, Budget)>,
     statuses: BTreeMap<Key, (When, Budget)>,
+    /// Which budget each evicted pod was taken off, by namespace and name of the pod.
+    charged: BTreeMap<Key, (When, String)>,
 }
 
 impl Snapshots {
@@ -211,7 +213,25 @@ impl Snapshots {
         keep_latest(&mut self.specs, key, when, budget.clone());
     }
 
+    /// Takes what a budget's status says about evicted pods: `disruptedPods`.
+    pub(super) fn charged(&mut self, namespace: &str, budget: &str, when: When, object: RawJson<'_>) {
+        let pods = at(Some(object), &["status", "disruptedPods"]);
+        for (pod, _) in pods.into_iter().flat_map(RawJson::members) {
+            let key = (namespace.to_owned(), pod.to_str_lossy().into_owned());
+            self.charge(key, when, budget.to_owned());
+        }
+    }
+
+    fn charge(&mut self, pod: Key, when: When, budget: String) {
+        if self.charged.get(&pod).is_none_or(|(known, _)| *known < when) {
+            self.charged.insert(pod, (when, budget));
+        }
+    }
+
     pub(super) fn merge(&mut self, from: Snapshots) {
+        for (pod, (when, budget)) in from.charged {
+            self.charge(pod, when, budget);
+        }
         for (key, (when, budget)) in from.specs {
             keep_latest(&mut self.specs, key, when, budget);
         }
@@ -220,8 +240,8 @@ impl Snapshots {
         }
     }
 
-    /// Each budget with its latest status, and when what it demands was seen.
-    pub(super) fn finish(self) -> BTreeMap<Key, (When, Budget)> {
+    /// Each budget with its latest status, and when what it demands was seen; and the budget of evicted pods.
+    pub(super) fn finish(self) -> (BTreeMap<Key, (When, Budget)>, BTreeMap<Key, String>) {
         let mut latest = self.specs;
         for (key, (_, status)) in self.statuses {
             if let Some((_, budget)) = latest.get_mut(&key) {
@@ -229,7 +249,8 @@ impl Snapshots {
                 (budget.desired, budget.expected) = (status.desired, status.expected);
             }
         }
-        latest
+        let charged = self.charged.into_iter().map(|(pod, (_, budget))| (pod, budget));
+        (latest, charged.collect())
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Eviction {
     pub needs: Option<i64>,
     /// How many there were.
     pub has: Option<i64>,
+    /// From when to when the server dealt with the attempt that it allowed.
+    dealt: Option<(Timestamp, Timestamp)>,
 }
 
 impl Eviction {
@@ -99,6 +101,8 @@ impl EvictionResult {
 pub enum BudgetFrom {
     /// The refusal names it.
     Refusal,
+    /// The API server took the eviction off it: the budget's status names the pod, or was written meanwhile.
+    Status,
     /// Its selector matches the labels that the log has of the pod.
     Selector,
 }
@@ -108,6 +112,7 @@ impl BudgetFrom {
     pub const fn name(self) -> &'static str {
         match self {
             BudgetFrom::Refusal => "refusal",
+            BudgetFrom::Status => "status",
             BudgetFrom::Selector => "selector",
         }
     }
@@ -127,7 +132,7 @@ pub(super) fn tell(notes: &[(Position, Note)], pods: &Pods, budgets: &Budgets) -
             told.push(begin(pod, note, pods));
         }
         if let Some(one) = told.get_mut(at) {
-            one.attempt(note.time, outcome);
+            one.attempt(note, outcome);
         }
     }
     for one in &mut told {
@@ -160,13 +165,14 @@ fn begin(pod: &PodName, note: &Note, pods: &Pods) -> Eviction {
         limit: None,
         needs: None,
         has: None,
+        dealt: None,
     }
 }
 
 impl Eviction {
-    fn attempt(&mut self, time: Timestamp, outcome: &Outcome) {
+    fn attempt(&mut self, note: &Note, outcome: &Outcome) {
         self.attempts += 1;
-        self.last = time;
+        self.last = note.time;
         self.result = EvictionResult::of(outcome);
         self.message = None;
         match outcome {
@@ -174,6 +180,7 @@ impl Eviction {
                 self.refused += 1;
                 self.refusal(refusal);
             }
+            Outcome::Allowed => self.dealt = Some((note.start, note.time)),
             Outcome::Failed { code, message } if !message.is_empty() || code.is_some() => {
                 let code = code.map(|code| format!("{code}")).unwrap_or_default();
                 self.message = Some(format!("{code} {message}").trim().to_owned());
@@ -196,6 +203,10 @@ impl Eviction {
 
     /// Finds the budget by the pod's labels where no refusal names it, and what it demands.
     fn attribute(&mut self, pods: &Pods, budgets: &Budgets) {
+        if self.budget.is_none() {
+            self.budget = budgets.charged(self);
+            self.budget_from = self.budget.is_some().then_some(BudgetFrom::Status);
+        }
         if self.budget.is_none()
             && let Some(labels) = pods.get(&self.namespace, &self.pod).and_then(|pod| pod.labels())
         {
@@ -243,23 +254,50 @@ impl BudgetStory {
 /// All budgets that the log tells of.
 pub(super) struct Budgets {
     known: BTreeMap<Key, BudgetStory>,
+    /// The budgets of evicted pods, as budgets' statuses name them.
+    charged: BTreeMap<Key, String>,
+    /// The API server's writes of budgets' statuses: namespace, from when to when, budget.
+    charges: Vec<(Box<str>, Timestamp, Timestamp, Box<str>)>,
 }
 
 impl Budgets {
     pub(super) fn new(snapshots: Snapshots, notes: &[(Position, Note)]) -> Budgets {
         let mut whens: BTreeMap<Key, When> = BTreeMap::new();
         let mut known: BTreeMap<Key, BudgetStory> = BTreeMap::new();
-        for (key, (when, budget)) in snapshots.finish() {
+        let mut charges = Vec::new();
+        let (latest, charged) = snapshots.finish();
+        for (key, (when, budget)) in latest {
             whens.insert(key.clone(), when);
             story(&mut known, &key).budget = Some(budget);
         }
         for (position, note) in notes {
+            if let What::Charge { namespace, budget } = &note.what {
+                charges.push((namespace.clone(), note.start, note.time, budget.clone()));
+            }
             let What::Budget { namespace, name, write } = &note.what else { continue };
             let key = (namespace.clone(), name.clone());
             let later = whens.get(&key).is_none_or(|seen| *seen < (note.time, *position));
             story(&mut known, &key).write(note, write, later);
         }
-        Budgets { known }
+        Budgets { known, charged, charges }
+    }
+
+    /// The budget that an allowed eviction was taken off.
+    fn charged(&self, one: &Eviction) -> Option<String> {
+        let (from, until) = one.dealt?;
+        if let Some(budget) = self.charged.get(&(one.namespace.clone(), one.pod.clone())) {
+            return Some(budget.clone());
+        }
+        // Evictions at the same time may be of other budgets; only what can be no other counts.
+        let first = self.charges.partition_point(|charge| charge.2 < from);
+        let during = self.charges.iter().skip(first).take_while(|charge| charge.2 <= until);
+        let mut names: Vec<&str> =
+            during.filter(|charge| *charge.0 == *one.namespace && charge.1 >= from).map(|charge| &*charge.3).collect();
+        names.dedup();
+        match names.as_slice() {
+            [only] => Some((*only).to_owned()),
+            _ => None,
+        }
     }
 
     /// The names of the budgets that cover a pod with these labels.

@@ -37,6 +37,8 @@ pub(super) enum What {
     Target { pod: PodName, reason: String, message: String },
     /// Somebody wrote a node; without its body there is no change.
     Node { node: Arc<str>, verb: NodeVerb, change: Option<NodeChange> },
+    /// The API server took an allowed eviction off a budget.
+    Charge { namespace: Box<str>, budget: Box<str> },
     /// Somebody wrote a PodDisruptionBudget.
     Budget { namespace: String, name: String, write: BudgetWrite },
 }
@@ -236,6 +238,18 @@ pub(super) fn budget_objects<'a>(event: &Event<'a>) -> Option<RawJson<'a>> {
         return None;
     }
     event.response_object.filter(has_spec).or_else(|| written().filter(has_spec))
+}
+
+/// The API server's own write of a budget's status, by which it allows an eviction while it answers it.
+/// Source: kube-apiserver's checkAndDecrement.
+pub(super) fn charge(event: &Event<'_>) -> Option<What> {
+    let subresource = event.object_ref?.subresource.is_some_and(|sub| sub.raw() == b"status");
+    let own = event.user.username.is_some_and(|user| user.raw() == b"system:apiserver");
+    if !subresource || !own || !succeeded(event) {
+        return None;
+    }
+    let (namespace, budget) = object(event);
+    Some(What::Charge { namespace: namespace.into(), budget: budget.into() })
 }
 
 /// A write of a budget by somebody; its status is the disruption controller's own affair.

@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn what_takes_its_grace_period_is_past_it() {
-        let of = |grace, took| {
+        let of = |grace, took: i64| {
             let notes = [note(10, "alice", deletion(grace)), note(10 + took, "system:node:a", deletion(Some(0)))];
             ends(&notes)
         };
