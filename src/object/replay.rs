@@ -188,6 +188,12 @@ impl Replay {
         let Some(current) = self.current() else {
             return Effect::Unknown(format!("{name} of an object that was not recorded before"));
         };
+        // What was made from requests alone lacks defaults, so whether elements were sent whole does not show.
+        let recognised = match self.source {
+            Source::Recorded => recognised.settled(body, current, &step.uri_query, &self.resource),
+            _ => recognised,
+        };
+        let name = recognised.kind.name();
         let manager = manager(step);
         let asked = Patch {
             kind: recognised.kind,
