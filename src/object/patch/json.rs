@@ -13,8 +13,9 @@ const MAX_OPERATIONS: usize = 10_000;
 const MAX_COPIED: usize = 1_000_000;
 
 pub(super) fn apply(current: &Value, patch: &Value) -> Result<Value, Impossible> {
+    // The reader's own words would repeat values, which may be a Secret's.
     let operations: Vec<PatchOperation> = serde_json::from_value(patch.clone())
-        .map_err(|error| Impossible(format!("the JSON patch is damaged: {error}")))?;
+        .map_err(|_| Impossible("the JSON patch holds what is no operation".to_owned()))?;
     if operations.len() > MAX_OPERATIONS {
         return Err(Impossible(format!("the JSON patch has more than {MAX_OPERATIONS} operations")));
     }
