@@ -21,10 +21,12 @@ pub(super) fn apply(current: &Value, patch: &Value) -> Result<Value, Impossible>
     }
     let mut patched = current.clone();
     let mut copied = 0;
-    for operation in operations {
+    for (place, operation) in operations.into_iter().enumerate() {
         limit(&operation, &patched, &mut copied)?;
-        json_patch::patch(&mut patched, std::slice::from_ref(&operation))
-            .map_err(|error| Impossible(format!("the JSON patch does not fit what is known of the object: {error}")))?;
+        json_patch::patch(&mut patched, std::slice::from_ref(&operation)).map_err(|error| {
+            let (path, kind) = (error.path, error.kind);
+            Impossible(format!("operation {} of the JSON patch, at `{path}`: {kind}", place + 1))
+        })?;
     }
     Ok(in_order_of(patched, current))
 }
