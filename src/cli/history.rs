@@ -88,12 +88,8 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
     let form = args.answer.resolve()?;
     let field = args.field.as_deref().map(Path::parse).transpose();
     let field = field.map_err(|fault| format!("--field: {}", sanitized(&fault)))?;
-    let compare = Compare {
-        differences: args.diff,
-        field,
-        managed_fields: args.managed_fields,
-        secrets: args.show_secrets,
-    };
+    let compare =
+        Compare { differences: args.diff, field, managed_fields: args.managed_fields, secrets: args.show_secrets };
     let mut hints = Vec::new();
     let objects = Objects::parse(&args.object, &mut hints).map_err(|error| shown(&error))?;
     let LogArgs { input, filter, common } = args.log;

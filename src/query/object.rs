@@ -100,11 +100,7 @@ mod tests {
     use super::*;
 
     fn reference<'a>(resource: &'a str, group: &'a str) -> ObjectReference<'a> {
-        ObjectReference {
-            resource: Some(resource.into()),
-            api_group: Some(group.into()),
-            ..ObjectReference::default()
-        }
+        ObjectReference { resource: Some(resource.into()), api_group: Some(group.into()), ..ObjectReference::default() }
     }
 
     fn objects(text: &str) -> Objects {
@@ -124,7 +120,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused_before_a_file_is_opened() {
-        for (text, at) in [("audit.log", 0), ("./a/b", 0), ("deploy", 0), ("deploy/", 7), ("a,pod/x/y", 6), ("!po/x", 1)] {
+        for (text, at) in
+            [("audit.log", 0), ("./a/b", 0), ("deploy", 0), ("deploy/", 7), ("a,pod/x/y", 6), ("!po/x", 1)]
+        {
             assert_eq!(Objects::parse(text, &mut Vec::new()).unwrap_err().at, at, "{text}");
         }
     }

@@ -65,8 +65,7 @@ fn scaled(number: &str, unit: i64) -> Option<i128> {
 /// # Errors
 /// Fails on what is no moment.
 pub fn read_moment(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp, QueryError> {
-    parse_moment(text, now)
-        .ok_or_else(|| QueryError::new(flag, text, 0, "not a moment").with_help(MOMENT_FORMS))
+    parse_moment(text, now).ok_or_else(|| QueryError::new(flag, text, 0, "not a moment").with_help(MOMENT_FORMS))
 }
 
 /// Reads a moment: RFC 3339 and its shorter forms (a date is its first moment in UTC, a time

@@ -246,7 +246,10 @@ fn is_dry_run(event: &Event<'_>) -> bool {
     // Only a deletion says it in its body.
     let in_body = |verb: Text<'_>| {
         verb.raw().starts_with(b"delete")
-            && event.request_object.and_then(|body| body.get(b"dryRun")).is_some_and(|list| list.elements().next().is_some())
+            && event
+                .request_object
+                .and_then(|body| body.get(b"dryRun"))
+                .is_some_and(|list| list.elements().next().is_some())
     };
     event.request_uri.is_some_and(in_uri) || event.verb.is_some_and(in_body)
 }

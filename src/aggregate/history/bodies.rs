@@ -90,9 +90,7 @@ impl Model {
         }
         let packed = self.compressor.as_mut()?.compress(bytes).ok()?;
         let small = packed.len() < bytes.len() / 2;
-        small.then(|| {
-            Body(Kept::Packed { bytes: packed.into(), like: Arc::clone(&self.like), length: bytes.len() })
-        })
+        small.then(|| Body(Kept::Packed { bytes: packed.into(), like: Arc::clone(&self.like), length: bytes.len() }))
     }
 }
 

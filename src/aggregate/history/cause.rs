@@ -189,13 +189,12 @@ impl World<'_> {
 
     fn deletion(&self, key: &ObjectKey, at: Rank, node: Option<&str>, depth: usize) -> Cause {
         let Some(act) = self.act(at) else { return unknown(Kind::Removed, "removed") };
-        let plain = |kind| Cause::new(kind, Link::of(act, "", format!("deleted by {}", act.who()), Certainty::Recorded));
+        let plain =
+            |kind| Cause::new(kind, Link::of(act, "", format!("deleted by {}", act.who()), Certainty::Recorded));
         match act.controller.as_deref() {
             _ if &*act.verb == "deletecollection" => self.with_collection(key, act, at),
             _ if &*act.subresource == "eviction" => self.eviction(act, at, node),
-            Some("generic-garbage-collector") => {
-                plain(Kind::OwnerDeleted).then(self.owner_gone(key, at, depth))
-            }
+            Some("generic-garbage-collector") => plain(Kind::OwnerDeleted).then(self.owner_gone(key, at, depth)),
             Some("namespace-controller") => plain(Kind::NamespaceDeleted).then([self.namespace_gone(key, at)]),
             Some("ttl-after-finished-controller") => {
                 let over = Link::missing(", because ", "its ttlSecondsAfterFinished had passed".to_owned());
@@ -208,7 +207,8 @@ impl World<'_> {
             Some("deployment-controller" | "cronjob-controller") if &*key.resource != "pods" => {
                 plain(Kind::HistoryLimit).then([Link::missing(
                     ", because ",
-                    "its owner keeps no more old ones (revisionHistoryLimit, or history limits of a CronJob)".to_owned(),
+                    "its owner keeps no more old ones (revisionHistoryLimit, or history limits of a CronJob)"
+                        .to_owned(),
                 )])
             }
             Some(_) => self.by_owner(key, act, at, depth),
@@ -216,8 +216,9 @@ impl World<'_> {
                 let place = Link::missing(", because ", "a pod of higher priority needed its place".to_owned());
                 plain(Kind::Preempted).then([place])
             }
-            None if act.acting().starts_with("system:node:") => plain(Kind::Removed)
-                .then([Link::missing("; ", "who asked for that is not in the log".to_owned())]),
+            None if act.acting().starts_with("system:node:") => {
+                plain(Kind::Removed).then([Link::missing("; ", "who asked for that is not in the log".to_owned())])
+            }
             None => plain(Kind::Deleted),
         }
     }
@@ -261,9 +262,10 @@ impl World<'_> {
                 let text = format!("its owner, by name {}, is still there: the log does not show why", owner.path());
                 Link::missing("; ", text)
             }
-            Some(owner) => {
-                Link::missing(", because ", format!("its owner {} must have been gone; the log does not show its deletion", owner.path()))
-            }
+            Some(owner) => Link::missing(
+                ", because ",
+                format!("its owner {} must have been gone; the log does not show its deletion", owner.path()),
+            ),
             None => Link::missing(", because ", "its owner was gone, which the log does not name".to_owned()),
         }]
     }
@@ -301,7 +303,8 @@ impl World<'_> {
         let near = |other: &&Act| {
             &*other.subresource == "eviction" && other.acting() == act.acting() && other.object != act.object
         };
-        let before = self.ended_pods_before(at).map(|(_, other)| other).take_while(|other| apart(act, other) <= TOGETHER);
+        let before =
+            self.ended_pods_before(at).map(|(_, other)| other).take_while(|other| apart(act, other) <= TOGETHER);
         let after = self.ended_pods_after(at).map(|(_, other)| other).take_while(|other| apart(act, other) <= TOGETHER);
         let others = before.chain(after).filter(near).count();
         if others < 2 {
@@ -313,15 +316,21 @@ impl World<'_> {
 
     fn pod_collected(&self, act: &Act, at: Rank, node: Option<&str>) -> Cause {
         let first = Link::of(act, "", format!("deleted by {}", act.who()), Certainty::Recorded);
-        let gone = node.and_then(|node| {
-            self.last_before(&ObjectKey::cluster("nodes", node), at, |act| &*act.verb == "delete")
-        });
+        let gone = node
+            .and_then(|node| self.last_before(&ObjectKey::cluster("nodes", node), at, |act| &*act.verb == "delete"));
         if let Some((_, deletion)) = gone {
             let text = format!("its node {} was deleted by {}", deletion.object.name, deletion.who());
-            return Cause::new(Kind::NodeDeleted, first).then([Link::of(deletion, ", because ", text, Certainty::Recorded)]);
+            return Cause::new(Kind::NodeDeleted, first).then([Link::of(
+                deletion,
+                ", because ",
+                text,
+                Certainty::Recorded,
+            )]);
         }
         let text = match node {
-            Some(node) => format!("the deletion of its node {node} is not in the log; it may have finished, or its node may be gone"),
+            Some(node) => format!(
+                "the deletion of its node {node} is not in the log; it may have finished, or its node may be gone"
+            ),
             None => "its node is not known from the log; it may have finished, or its node may be gone".to_owned(),
         };
         Cause::new(Kind::PodCollected, first).then([Link::missing("; ", text)])
@@ -330,11 +339,15 @@ impl World<'_> {
     /// A pod that was deleted for a taint: by a person who set it, or because the node did not answer.
     fn node_lost(&self, act: &Act, at: Rank, node: Option<&str>) -> Link {
         let Some(node) = node else {
-            return Link::missing(", because ", "its node was tainted; which node that was is not in the log".to_owned());
+            return Link::missing(
+                ", because ",
+                "its node was tainted; which node that was is not in the log".to_owned(),
+            );
         };
         let by_person = |other: &Act| other.controller.is_none() && !other.acting().starts_with("system:node:");
         let key = ObjectKey::cluster("nodes", node);
-        match self.last_before(&key, at, |other| other.changes_spec() && by_person(other) && apart(act, other) <= SOON) {
+        match self.last_before(&key, at, |other| other.changes_spec() && by_person(other) && apart(act, other) <= SOON)
+        {
             Some((_, other)) => {
                 Link::of(other, ", because ", format!("{} changed its node {node}", other.who()), Certainty::Order)
             }

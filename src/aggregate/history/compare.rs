@@ -220,7 +220,8 @@ fn narrow(field: &Path, changes: &mut Vec<Change>) {
         let Ok(path) = Path::parse(&change.path) else { return true };
         let below = field.segments().get(path.segments().len()..).unwrap_or_default();
         let Some(rest) = (!below.is_empty()).then(|| field.below(&path)).flatten() else { return true };
-        let part = |value: &Option<Value>| value.as_ref().and_then(|value| rest.values(value).first().map(|v| (*v).clone()));
+        let part =
+            |value: &Option<Value>| value.as_ref().and_then(|value| rest.values(value).first().map(|v| (*v).clone()));
         (change.before, change.after) = (part(&change.before), part(&change.after));
         change.path = field.to_string();
         change.before != change.after

@@ -42,16 +42,16 @@ pub struct Change {
 
 /// Whether a request may write.
 pub(super) fn is_write(event: &Event<'_>) -> bool {
-    event.verb.is_some_and(|verb| {
-        matches!(verb.raw(), b"create" | b"update" | b"patch" | b"delete" | b"deletecollection")
-    })
+    event
+        .verb
+        .is_some_and(|verb| matches!(verb.raw(), b"create" | b"update" | b"patch" | b"delete" | b"deletecollection"))
 }
 
 /// Whether a write to this subresource can leave a trace in the object: it opens no session and issues no token.
 pub(super) fn changes_something(object: &ObjectReference<'_>) -> bool {
-    !object.subresource.is_some_and(|sub| {
-        matches!(sub.raw(), b"exec" | b"attach" | b"portforward" | b"proxy" | b"log" | b"token")
-    })
+    !object
+        .subresource
+        .is_some_and(|sub| matches!(sub.raw(), b"exec" | b"attach" | b"portforward" | b"proxy" | b"log" | b"token"))
 }
 
 /// The name of the object a request is about: as its reference has it, else as the server chose it.

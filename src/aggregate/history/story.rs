@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Note;
 use super::act::{Act, Name, ObjectKey};
-use super::compare::Compared;
 use super::cause::{Cause, Kind, Link};
+use super::compare::Compared;
 use super::note::Change;
 use super::what::what;
 use super::world::{Rank, World, is_end};
-use super::Note;
 use crate::aggregate::Position;
 
 /// What happened to the objects that were asked for.
@@ -287,4 +287,3 @@ fn namespace_took_it(world: &World<'_>, key: &ObjectKey, first: Option<Rank>, ne
     let first = Link { act: None, clause: vec![super::Part::Text(text)], joint: "", rests_on: super::Certainty::Order };
     Some(Cause { kind: Kind::NamespaceDeleted, links: vec![first, because] })
 }
-
