@@ -340,7 +340,7 @@ fn roles_of_the_audit2rbac_demo_grant_what_audit2rbac_grants() {
         let path = corpus.join("events").join(log);
         let path = path.to_str().expect("a path in UTF-8");
         let like_audit2rbac = ["--include-denied", "--expand-verbs", "--expand-names", "--expand-namespaces"];
-        let done = auditq(&[&["rbac", "generate", "-q"], &like_audit2rbac[..], &[path]].concat());
+        let done = auditq(&[&["rbac", "generate", "-q"], &like_audit2rbac[..], &[path]].concat(), b"");
         let manifests = manifest::read(&String::from_utf8(done.stdout).expect("UTF-8")).expect("valid manifests");
         let mut granted = 0;
         for (user, known) in DEMO_ROLES {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::answer::{AnswerArgs, Form, LogArgs};
+use super::args::FilterArgs;
 use super::config::{Command, Config, bad_value, filter, format};
 use crate::query::Filter;
 use crate::rbac::least::Expand;
@@ -210,9 +211,7 @@ fn config(mut log: LogArgs, users: &UserArgs, roles: Vec<PathBuf>, question: Rba
 }
 
 fn user_filter(user: Vec<String>) -> Result<Filter, String> {
-    let mut only = super::args::FilterArgs::default();
-    only.user = user;
-    Ok(filter(only)?.0)
+    Ok(filter(FilterArgs { user, ..FilterArgs::default() })?.0)
 }
 
 fn command(filter: Filter, users: Option<Filter>, roles: Vec<PathBuf>, question: RbacQuestion) -> Command {

@@ -40,24 +40,24 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Told in notes; `nothing` is whether no role was left.
-    pub fn notes(&self, nothing: bool) -> String {
+    /// Told in notes; `nothing` is what to say where no role was left.
+    pub fn notes(&self, nothing: Option<&str>) -> String {
         let mut notes = String::new();
         let mut note = |text: &str| notes.push_str(&format!("auditq: note: {text}\n"));
         for (who, &requests) in &self.above {
             let requests = counted(requests, "request");
-            note(&format!("{requests} of {who} left out: not roles allow them; --user counts them"));
+            note(&format!("{requests} of {who} left out: they need no role; --user counts them"));
         }
         let sums = [
             (self.default, "allowed to everybody (system:discovery, system:basic-user); --include-default counts them"),
             (self.denied, "refused; --include-denied counts them"),
-            (self.cannot, "no rule without a wildcard, in a namespace that can exist, would allow them"),
+            (self.cannot, "no rule without a wildcard, in a namespace that can exist, fits"),
         ];
         for (requests, why) in sums.iter().filter(|(requests, _)| *requests > 0) {
             note(&format!("{} left out: {why}", counted(*requests, "request")));
         }
-        if nothing {
-            note("nothing that takes a role");
+        if let Some(nothing) = nothing {
+            note(nothing);
         }
         notes
     }

@@ -68,7 +68,11 @@ impl Run {
             .collect();
         let found = least(uses, expand);
         left_out.cannot += found.left_out;
-        let notes = left_out.notes(found.grants.is_empty());
+        let nothing = match config.roles.is_empty() {
+            true => "nothing that takes a role was done",
+            false => "nothing was done that these roles do not grant",
+        };
+        let notes = left_out.notes(found.grants.is_empty().then_some(nothing));
         self.grants(found.grants, form, &notes, &outcome.account)
     }
 
