@@ -159,6 +159,8 @@ pub struct SummaryConfig {
     pub order: Order,
     /// A closer look at one side, rather than counts.
     pub view: Option<View>,
+    /// Of the overview only the sentences and what they are about.
+    pub brief: bool,
     /// How it is printed.
     pub form: Form,
 }
@@ -247,6 +249,11 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     }
     let (over_time, top, order) = (args.every.is_some(), args.top, order.unwrap_or_default());
     let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, form }));
+    if args.brief && !form.format.is_for_people() {
+        return Err("--brief is for people\n  help: -o json has the sentences in `sentences`".to_owned());
+    }
+    let (over_time, top, brief) = (args.every.is_some(), args.top, args.brief);
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, brief, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 

@@ -28,6 +28,7 @@ pub mod sanitize;
 pub mod screen;
 pub mod sessions;
 pub mod show;
+pub mod sentences;
 pub mod sink;
 pub mod summary;
 mod table;
