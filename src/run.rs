@@ -36,11 +36,11 @@ use crate::render::human::counted;
 use crate::render::sentences::sentences;
 use crate::render::sink::Sink;
 use crate::render::summary::{
-    CHART_WIDTH, add_size_shares, group_table, growth, noun, overview, overview_table, sentence,
+    CHART_WIDTH, add_size_shares, brief, group_table, growth, noun, overview, overview_table,
 };
-use crate::render::{RowContext, Table, document, json_value, messages, progress, render_csv, render_table};
-use crate::render::summary::{CHART_WIDTH, brief, group_table, noun, overview, overview_table};
-use crate::render::{RowContext, TimeZoneChoice, document, json_value, messages, progress, render_csv, render_table};
+use crate::render::{
+    RowContext, Table, TimeZoneChoice, document, json_value, messages, progress, render_csv, render_table,
+};
 use crate::scan::{Outcome, Progress, scan};
 use gather::{Kept, Wanted};
 

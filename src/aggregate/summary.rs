@@ -298,6 +298,8 @@ impl<S: Default> Groups<S> {
     /// The encoded key values of all groups, by index.
     pub(super) fn encoded(&self) -> impl Iterator<Item = &[u8]> {
         self.keys.iter().map(|key| &**key)
+    }
+
     /// What is counted about all groups.
     pub fn each_mut(&mut self) -> std::slice::IterMut<'_, S> {
         self.stats.iter_mut()

@@ -228,12 +228,6 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         keys.push(Key::Every(width.ok_or_else(|| bad_value("--every", period, "a length such as 30s, 5m or 1h"))?));
     }
     add_keys(&args.by, &mut keys)?;
-    for word in args.by.iter().filter(|word| !word.is_empty()) {
-        let key = Key::parse(word).ok_or_else(|| unknown("--by", word, Key::names()))?;
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
     let view = args.view.resolve(&args.log.filter)?;
     let order = args.sort_by.as_deref().map(order).transpose()?;
     if order.is_some() && (keys.is_empty() || view.is_some()) {
@@ -247,13 +241,12 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     if follow {
         refuse_last(&args.log.filter)?;
     }
-    let (over_time, top, order) = (args.every.is_some(), args.top, order.unwrap_or_default());
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, form }));
     if args.brief && !form.format.is_for_people() {
         return Err("--brief is for people\n  help: -o json has the sentences in `sentences`".to_owned());
     }
-    let (over_time, top, brief) = (args.every.is_some(), args.top, args.brief);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, brief, form }));
+    let (over_time, top, brief, order) = (args.every.is_some(), args.top, args.brief, order.unwrap_or_default());
+    let command =
+        |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, brief, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
