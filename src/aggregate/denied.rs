@@ -282,3 +282,57 @@ fn named(request: &Request, wanted: &str) -> Option<Request> {
     *name = Some(wanted.to_owned());
     Some(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Timestamp;
+
+    fn refused(refusal: Refusal, requests: u64, seconds: i64, resource: &str) -> Cause {
+        let target = Target::Resource { group: String::new(), resource: resource.to_owned(), name: None };
+        let request = Request { namespace: Some("shop".to_owned()), target, verb: "get".to_owned() };
+        let (first, last) = (Some(Timestamp(0)), Some(Timestamp(seconds * 1_000_000_000)));
+        Cause {
+            user: Some("bob".to_owned()),
+            impersonated: Some("alice".to_owned()),
+            request: Some(request),
+            names: vec![(Some("one".to_owned()), 2), (Some("two".to_owned()), 1)],
+            code: 403,
+            refusal,
+            reason: String::new(),
+            evidence: Evidence { requests, first, last, ..Evidence::default() },
+            agents: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_time_between() {
+        let rate = |requests, seconds| refused(Refusal::Authorization, requests, seconds, "pods").per_minute();
+        assert_eq!(rate(31, 300), Some(6000), "every ten seconds");
+        assert_eq!(rate(2, 86_400), None, "less than can be said");
+        assert_eq!((rate(1, 0), rate(5, 0)), (None, None));
+    }
+
+    #[test]
+    fn a_rule_is_for_whose_right_is_missing_and_only_where_it_helps() {
+        let fix = |cause: &Cause, names| {
+            let grant = cause.fix(names)?;
+            let rules: Vec<String> = grant.rules.iter().map(|(rule, _)| rule.to_string()).collect();
+            Some((grant.user, rules.join("; ")))
+        };
+        let cause = refused(Refusal::Authorization, 3, 60, "secrets");
+        assert_eq!(fix(&cause, false), Some(("alice".to_owned(), "get secrets".to_owned())));
+        assert_eq!(fix(&cause, true), Some(("alice".to_owned(), "get secrets (one,two)".to_owned())));
+        let some_without_a_name = refused(Refusal::Authorization, 4, 60, "secrets");
+        assert_eq!(fix(&some_without_a_name, true), Some(("alice".to_owned(), "get secrets".to_owned())));
+        assert_eq!(
+            fix(&refused(Refusal::Impersonation, 3, 60, "users"), false).map(|fix| fix.0),
+            Some("bob".to_owned())
+        );
+        for refusal in [Refusal::Admission, Refusal::Authentication] {
+            assert_eq!(fix(&refused(refusal, 3, 60, "secrets"), false), None);
+        }
+        assert_eq!(fix(&refused(Refusal::Authorization, 3, 60, "*"), false), None);
+    }
+}
