@@ -20,7 +20,7 @@ mod views;
 pub use answer::Form;
 pub use args::completion_script;
 pub use compare::{CompareConfig, Division};
-pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
+pub use config::{Command, Config, NamesConfig, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use denied::DeniedConfig;
 pub use disruptions::DisruptionsConfig;
 pub use history::HistoryConfig;

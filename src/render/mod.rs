@@ -20,6 +20,7 @@ pub mod inspect;
 mod lines;
 pub mod messages;
 pub mod object;
+pub mod names;
 mod path;
 pub mod progress;
 pub mod rbac;
