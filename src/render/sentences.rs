@@ -54,12 +54,13 @@ fn traits(dominant: &Dominant) -> impl Iterator<Item = String> {
     [verb, resource, code].into_iter().flatten()
 }
 
-/// `Requests rose from 20/s to 310/s from … to …; 92% of the rise is …`
+/// `Requests rose from 20/s to 310/s between … and …; 92% of the rise is …`
 fn rise(unit: Unit, spike: &Spike, zone: TimeZoneChoice) -> String {
     let fast = spike.inside.count as i64 >= spike.inside.length / SECOND;
     let noun = if unit == Unit::Request { "Requests" } else { "Events" };
     let (outside, inside) = (rate(spike.outside, fast), rate(spike.inside, fast));
-    let mut text = format!("{noun} rose from {outside} to {inside} {}", span(spike.stretch, zone));
+    let [since, until] = [spike.stretch.since, spike.stretch.until].map(|time| human::time_seconds(time, zone));
+    let mut text = format!("{noun} rose from {outside} to {inside} between {since} and {until}");
     if !spike.cause.is_empty() {
         let values: Vec<String> =
             spike.cause.iter().map(|(_, value)| value.as_deref().map_or("<none>".to_owned(), word)).collect();
