@@ -10,7 +10,7 @@ use crate::render::human::counted;
 use crate::render::summary::codes_cell;
 use crate::render::table::{Cell, Column, Kind, Table};
 
-const MINUTE: i64 = 60_000_000_000;
+const MINUTE: u64 = 60_000_000_000;
 
 impl Shown<ChurnAnswer> {
     /// What the table does not say by itself.
@@ -19,11 +19,13 @@ impl Shown<ChurnAnswer> {
         let mut notes = hidden(rows.len(), self.grouped.top, "object");
         if self.answer.writes == 0 {
             notes += &note("no write to an object that has a name matches");
+        } else if rows.is_empty() {
+            notes += &note("no object was written so often; --min 1 shows all that were written");
         }
         if !all {
             notes += &note("leases and events are left out; --resource leases,events looks at them");
         }
-        if self.answer.writes > 0 && rows.iter().all(|row| row.judged == 0) {
+        if !rows.is_empty() && rows.iter().all(|row| row.judged == 0) {
             notes += &note("which writes change nothing cannot be told: neither responses nor versions are recorded");
         }
         notes

@@ -37,9 +37,11 @@ impl Shown<DeprecatedAnswer> {
         cells.extend(self.grouped.cells(&row.values));
         cells.push(Cell::Number(row.stats.count));
         cells.push(codes_cell(row.stats.codes.sorted()));
-        cells.push(time_cell(row.stats.last));
         if wide {
             cells.push(time_cell(row.stats.first));
+        }
+        cells.push(time_cell(row.stats.last));
+        if wide {
             cells.push(text_cell(row.instead));
         }
         cells
@@ -80,9 +82,11 @@ impl Answer for Shown<DeprecatedAnswer> {
         columns.extend(self.grouped.columns());
         columns.push(Column::number("requests"));
         columns.push(Column::text("codes"));
-        columns.push(Column::new("last", Kind::Time));
         if wide {
             columns.push(Column::new("first", Kind::Time));
+        }
+        columns.push(Column::new("last", Kind::Time));
+        if wide {
             columns.push(Column::text("instead"));
         }
         let mut table = Table::new(columns);

@@ -81,10 +81,10 @@ fn us_cell(us: Option<u64>) -> Cell {
     us.map_or(Cell::Missing, |us| Cell::DurationNs(i64::try_from(us.saturating_mul(1000)).unwrap_or(i64::MAX)))
 }
 
-/// A rate with one decimal: so many in `span_ns`, per `per_ns`.
-fn rate(count: u64, span_ns: i64, per_ns: i64) -> Option<u64> {
-    let span = u128::try_from(span_ns).ok().filter(|span| *span > 0)?;
-    let tenths = (u128::from(count) * 10 * per_ns.unsigned_abs() as u128 + span / 2) / span;
+/// A rate in tenths: so many in `span_ns`, per `per_ns`. Less than a sixtieth of that tells no rate.
+fn rate(count: u64, span_ns: i64, per_ns: u64) -> Option<u64> {
+    let span = u128::try_from(span_ns).ok().filter(|span| *span > 0 && *span * 60 >= u128::from(per_ns))?;
+    let tenths = (u128::from(count) * 10 * u128::from(per_ns) + span / 2) / span;
     u64::try_from(tenths).ok()
 }
 
@@ -99,4 +99,18 @@ fn rate_value(tenths: Option<u64>) -> Value {
 /// A time, or nothing.
 fn time_cell(time: Option<Timestamp>) -> Cell {
     time.map_or(Cell::Missing, Cell::Time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_need_time() {
+        const SECOND: i64 = 1_000_000_000;
+        assert_eq!(rate(14, 245 * SECOND, 60_000_000_000), Some(34));
+        assert_eq!(rate(14, SECOND / 2, 60_000_000_000), None);
+        assert_eq!(rate(u64::MAX, i64::MAX, 60_000_000_000), Some(1_200_000_000_000));
+        assert_eq!(rate(1, 0, 60), None);
+    }
 }

@@ -25,7 +25,7 @@ impl Shown<TrackersAnswer> {
             (0, _) => "no request has latency trackers; API servers since 1.24 add them to what takes more than 500ms"
                 .to_owned(),
             (tracked, all) => format!(
-                "{} of {} have trackers: API servers add them to what takes more than 500ms",
+                "trackers: {} of {}; API servers add them to what takes more than 500ms",
                 number(tracked),
                 counted(all, "request")
             ),

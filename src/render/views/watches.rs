@@ -6,11 +6,11 @@ use super::{Shown, note, rate, rate_cell, rate_value, time_cell, us_cell};
 use crate::aggregate::views::watches::{WatchRow, WatchesAnswer};
 use crate::render::answer::Answer;
 use crate::render::document::time;
-use crate::render::human::{duration, number};
+use crate::render::human::number;
 use crate::render::summary::codes_cell;
 use crate::render::table::{Cell, Column, Kind, Table};
 
-const HOUR: i64 = 3_600_000_000_000;
+const HOUR: u64 = 3_600_000_000_000;
 
 impl Shown<WatchesAnswer> {
     /// What the table does not say by itself.
@@ -48,7 +48,7 @@ impl Shown<WatchesAnswer> {
             [row.lasted.map(|of| of.p50), row.lasted.map(|of| of.p90), row.lasted.map(|of| of.max)].map(us_cell),
         );
         cells.push(row.asked_s.map_or(Cell::Missing, |asked| {
-            Cell::Text(duration(i64::try_from(asked).unwrap_or(i64::MAX).saturating_mul(1_000_000_000)))
+            Cell::DurationNs(i64::try_from(asked).unwrap_or(i64::MAX).saturating_mul(1_000_000_000))
         }));
         cells.push(Cell::Number(row.early));
         cells.push(codes_cell(row.codes.clone()));
@@ -85,7 +85,8 @@ impl Answer for Shown<WatchesAnswer> {
         let mut columns = self.grouped.columns();
         columns.extend(["watches", "per-hour", "open"].map(Column::number));
         columns.extend(["p50", "p90", "max"].map(|name| Column::new(name, Kind::Duration)));
-        columns.extend(["asked", "early"].map(Column::number));
+        columns.push(Column::new("asked", Kind::Duration));
+        columns.push(Column::number("early"));
         columns.push(Column::text("codes"));
         if wide {
             columns.push(Column::new("min", Kind::Duration));
