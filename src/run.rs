@@ -8,6 +8,7 @@ mod live;
 
 mod gather;
 mod inspect;
+mod views;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
@@ -257,6 +258,9 @@ impl Run {
         if let Err(exit) = self.resolve_last(&mut config.filter) {
             return exit;
         }
+        if let Some(view) = config.view {
+            return self.view(view, config);
+        }
         let filter = config.filter.clone();
         let answer = if config.keys.is_empty() {
             self.answered(&Overview { filter }, config.form.format, &|outcome| self.overview(&config, outcome))
@@ -356,7 +360,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

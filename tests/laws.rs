@@ -9,10 +9,16 @@ use auditq::aggregate::rows::{Rows, SortValue};
 use auditq::aggregate::stats::{Latencies, Stats};
 use auditq::aggregate::summary::{Key, Summary};
 use auditq::aggregate::time_buckets::TimeBuckets;
+use auditq::aggregate::views::deprecated::Deprecated;
+use auditq::aggregate::views::slowest::Slowest;
+use auditq::aggregate::views::trackers::Trackers;
+use auditq::aggregate::views::{Pick, Picking, churn, watches};
 use auditq::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot, SourceInfo};
 use auditq::event::{Event, Timestamp};
 use auditq::query::Filter;
+use auditq::render::answer::Answer;
 use auditq::render::summary::sentence;
+use auditq::render::views::{Grouped, Shown};
 use auditq::render::{document, inspect};
 use auditq::scan::Unit;
 use bumpalo::Bump;
@@ -98,6 +104,30 @@ fn holds<Q: Question>(question: &Q, events: &[Event<'_>], show: impl Fn(Q::Parti
     }
     let singles = (0..n).map(|at| part(at, at + 1)).fold(question.empty(), join);
     assert_eq!(show(singles), whole, "one event at a time");
+}
+
+#[test]
+fn views_obey_the_laws() {
+    let mut logs = logs();
+    logs.push(testdata("answers/load.log"));
+    let arena = Bump::new();
+    let events = events(&logs, &arena);
+    let filter = Filter::default;
+    let trackers = Trackers { filter: filter(), keys: vec![Key::Verb, Key::Resource] };
+    let grouped = || Grouped { keys: vec![Key::Verb, Key::Resource], top: usize::MAX };
+    holds(&trackers, &events, |partial| {
+        serde_json::to_string(&Shown { answer: partial.finish(), grouped: grouped() }.members()).unwrap()
+    });
+    holds(&Slowest { filter: filter(), count: 9 }, &events, |partial| format!("{:?}", partial.finish(9)));
+    let deprecated = Deprecated { filter: filter(), keys: vec![Key::User] };
+    holds(&deprecated, &events, |partial| {
+        serde_json::to_string(&Shown { answer: partial.finish(None), grouped: grouped() }.members()).unwrap()
+    });
+    let picking = Picking { filter: filter(), keys: vec![Key::User], pick: &watches::pick };
+    holds(&picking, &events, |partial| format!("{:?}", watches::finish(partial.finish(), None)));
+    let pick: &Pick<'_, churn::Write> = &|seen, names| churn::pick(true, seen, names);
+    let picking = Picking { filter: filter(), keys: Vec::new(), pick };
+    holds(&picking, &events, |partial| format!("{:?}", churn::finish(partial.finish(), 1)));
 }
 
 #[test]

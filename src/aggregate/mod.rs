@@ -16,6 +16,7 @@ pub mod rows;
 pub mod stats;
 pub mod summary;
 pub mod time_buckets;
+pub mod views;
 
 use crate::event::{Event, Origin, OwnedOrigin, Text, Timestamp};
 use crate::query::Filter;

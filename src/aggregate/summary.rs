@@ -144,7 +144,7 @@ impl Key {
     }
 
     /// The key's value for a request; absent is `None`. [`Key::Group`] has many and is not asked here.
-    fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
+    pub(super) fn value<'a>(self, seen: &'a Seen<'_, 'a>, scratch: &'a mut String) -> Option<Text<'a>> {
         let event = seen.event;
         let object = event.object_ref;
         match self {
@@ -271,6 +271,20 @@ impl<S: Default> Groups<S> {
         self.stats.get_mut(index as usize)
     }
 
+    /// The group of these encoded key values.
+    pub(super) fn find_encoded(&mut self, key: &[u8]) -> u32 {
+        let sum = hash_of_encoded(key);
+        match self.table.get(&sum) {
+            Some(&index) => index,
+            None => self.push(sum, key.into(), S::default()),
+        }
+    }
+
+    /// The encoded key values of all groups, by index.
+    pub(super) fn encoded(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| &**key)
+    }
+
     /// The key values of a group.
     pub fn values(&self, index: u32) -> Vec<Option<Vec<u8>>> {
         self.keys.get(index as usize).map(|key| decode(key)).unwrap_or_default()
@@ -293,7 +307,8 @@ impl<S: Default> Groups<S> {
     }
 }
 
-fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
+/// Appends a value of a group key.
+pub(super) fn encode(value: Option<Text<'_>>, out: &mut Vec<u8>) {
     let Some(value) = value else { return out.extend_from_slice(&ABSENT.to_le_bytes()) };
     let at = out.len();
     out.extend_from_slice(&[0; 4]);

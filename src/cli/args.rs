@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::answer::{AnswerArgs, LogArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
+use super::views::ViewArgs;
 
 /// Fast, truthful analysis of Kubernetes audit logs.
 ///
@@ -60,7 +61,10 @@ Examples:
   auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
   auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
   auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet
-  auditq summary -f --by user,verb audit.log                       live, until interrupted";
+  auditq summary -f --by user,verb audit.log                       live, until interrupted
+  auditq summary --trackers audit.log                              where the time of slow requests goes
+  auditq summary --slowest 10 --verb list audit.log                which lists took longest
+  auditq summary --deprecated --removed-in 1.32 audit.log          who breaks when the cluster is upgraded";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -125,6 +129,8 @@ pub(super) struct SummaryArgs {
     /// Show this many groups (default: 20 in tables, all in JSON and CSV)
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(super) top: Option<usize>,
+    #[command(flatten)]
+    pub(super) view: ViewArgs,
     #[command(flatten)]
     pub(super) answer: AnswerArgs,
 }

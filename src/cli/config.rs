@@ -13,7 +13,9 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
+use super::views::{refuse_top, refuse_with_view};
 use crate::aggregate::summary::Key;
+use crate::aggregate::views::View;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
 use crate::query::suggest::closest;
@@ -132,6 +134,8 @@ pub struct SummaryConfig {
     pub over_time: bool,
     /// So many groups.
     pub top: Option<usize>,
+    /// A closer look at one side, rather than counts.
+    pub view: Option<View>,
     /// How it is printed.
     pub form: Form,
 }
@@ -197,12 +201,17 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
             keys.push(key);
         }
     }
+    let view = args.view.resolve(&args.log.filter)?;
     let follow = args.follow.follow;
+    if let Some(view) = &view {
+        refuse_with_view(view, &keys, follow, unit(&args.log.filter))?;
+        refuse_top(view, args.top)?;
+    }
     if follow {
         refuse_last(&args.log.filter)?;
     }
     let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, view, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod interrupt;
 mod pace;
 mod receive;
+mod views;
 
 pub use answer::Form;
 pub use args::completion_script;

@@ -135,7 +135,7 @@ fn totals(unit: Unit, total: &Stats, long_running: u64) -> Value {
 }
 
 /// A group's value of a key: a number for status codes, text for all others.
-struct KeyValue<'d>(Key, Option<&'d [u8]>);
+pub(super) struct KeyValue<'d>(pub(super) Key, pub(super) Option<&'d [u8]>);
 
 impl Serialize for KeyValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

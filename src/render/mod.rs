@@ -25,6 +25,7 @@ pub mod summary;
 mod table;
 mod template;
 mod value;
+pub mod views;
 
 pub use human::TimeZoneChoice;
 pub use lines::{RowContext, RowFormat};

@@ -35,7 +35,7 @@ pub fn group_table(keys: &[Key], unit: Unit, total: &Stats, groups: &[Group], wi
     table
 }
 
-fn key_column(key: Key) -> Column {
+pub(super) fn key_column(key: Key) -> Column {
     match key {
         Key::Time(_) | Key::Every(_) => Column::new(key.name(), Kind::Time),
         _ => Column::text(key.name()),
@@ -55,14 +55,14 @@ fn group_row(keys: &[Key], total: &Stats, (values, stats): &Group, wide: bool) -
         }
         None => row.extend([Cell::Missing, Cell::Missing, Cell::Missing, Cell::Missing]),
     }
-    row.push(codes_cell(stats));
+    row.push(codes_cell(stats.codes.sorted()));
     if wide {
         row.extend([stats.first, stats.last].map(|time| time.map_or(Cell::Missing, Cell::Time)));
     }
     row
 }
 
-fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
+pub(super) fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
     match (key, value) {
         (_, None) => Cell::Missing,
         (Key::Time(_) | Key::Every(_), Some(value)) => {
@@ -74,8 +74,8 @@ fn key_cell(key: Key, value: Option<&[u8]>) -> Cell {
 }
 
 /// `200:31 403:2`, most frequent first.
-fn codes_cell(stats: &Stats) -> Cell {
-    let mut codes: Vec<(i32, u64)> = stats.codes.sorted().into_iter().collect();
+pub(super) fn codes_cell(codes: impl IntoIterator<Item = (i32, u64)>) -> Cell {
+    let mut codes: Vec<(i32, u64)> = codes.into_iter().collect();
     codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
     if codes.is_empty() {
         return Cell::Missing;

@@ -1,0 +1,214 @@
+//! The slowest requests: exactly the first so many by latency, wherever they stand.
+//!
+//! Only so many are held at a time. A copy of a request takes no place of its own, so that taking it back
+//! leaves none empty: requests are told apart here as everywhere, by what identifies them, and rank by
+//! latency, then by arrival and audit id, which all copies share. A request that was given up and ended
+//! after all does leave a place empty; some are held in reserve for that.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use super::trackers::{longest_part, trackers};
+use crate::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot};
+use crate::event::{Event, Text, Timestamp};
+use crate::query::Filter;
+
+/// The question: which requests took longest.
+pub struct Slowest {
+    /// Which requests count.
+    pub filter: Filter,
+    /// How many are wanted.
+    pub count: usize,
+}
+
+/// Where a request ranks: the same for all its copies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    latency_us: Reverse<u64>,
+    start: Option<Timestamp>,
+    audit_id: Vec<u8>,
+    user: Vec<u8>,
+    verb: Vec<u8>,
+    uri: Vec<u8>,
+}
+
+/// A request among the slowest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowRequest {
+    /// When it arrived.
+    pub start: Option<Timestamp>,
+    /// How long it took.
+    pub latency_us: u64,
+    /// Its user.
+    pub user: Option<String>,
+    /// Its verb.
+    pub verb: Option<String>,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// What it was about: `deployments.apps/web`, or a path.
+    pub object: String,
+    /// How it was answered.
+    pub code: Option<i32>,
+    /// Its audit id.
+    pub audit_id: Option<String>,
+    /// Who asked, as the client says.
+    pub user_agent: Option<String>,
+    /// The request as it was written.
+    pub uri: Option<String>,
+    /// The longest part of it, and its nanoseconds.
+    pub mostly: Option<(String, i64)>,
+    /// What all trackers say, in nanoseconds.
+    pub trackers: BTreeMap<String, i64>,
+}
+
+/// A request with its copies.
+#[derive(Clone, Debug)]
+struct Kept {
+    position: Position,
+    copies: u64,
+    request: SlowRequest,
+}
+
+/// Places held in reserve.
+const RESERVE: usize = 64;
+
+/// A partial answer to [`Slowest`].
+#[derive(Clone, Debug, Default)]
+pub struct SlowestPartial {
+    kept: BTreeMap<Rank, Kept>,
+    slots: HashMap<u32, Rank>,
+    next: u32,
+    /// Requests that have a latency.
+    timed: u64,
+}
+
+/// The slowest requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowestAnswer {
+    /// Slowest first.
+    pub requests: Vec<SlowRequest>,
+    /// How many requests have a latency.
+    pub timed: u64,
+}
+
+impl SlowestPartial {
+    /// Whether a request of this latency may be among the slowest.
+    fn has_place(&self, latency_us: u64, count: usize) -> bool {
+        self.kept.len() < count.saturating_add(RESERVE)
+            || self.kept.last_key_value().is_some_and(|(last, _)| latency_us >= last.latency_us.0)
+    }
+
+    fn add(&mut self, rank: Rank, kept: Kept, count: usize) {
+        match self.kept.get_mut(&rank) {
+            Some(known) => {
+                let copies = known.copies + kept.copies;
+                if kept.position < known.position {
+                    *known = kept;
+                }
+                known.copies = copies;
+            }
+            None => drop(self.kept.insert(rank, kept)),
+        }
+        while self.kept.len() > count.saturating_add(RESERVE) {
+            self.kept.pop_last();
+        }
+    }
+
+    /// The answer: the first `count`.
+    pub fn finish(self, count: usize) -> SlowestAnswer {
+        let requests = self.kept.into_values().take(count).map(|kept| kept.request).collect();
+        SlowestAnswer { requests, timed: self.timed }
+    }
+}
+
+impl Question for Slowest {
+    type Partial = SlowestPartial;
+
+    const IN_ORDER: bool = false;
+
+    fn empty(&self) -> SlowestPartial {
+        SlowestPartial::default()
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        Some(&self.filter)
+    }
+
+    fn observe(&self, partial: &mut SlowestPartial, seen: &Seen<'_, '_>) -> Slot {
+        if !seen.matches(&self.filter) {
+            return Slot::NONE;
+        }
+        let Some(latency_us) = seen.event.latency_us() else { return Slot::NONE };
+        partial.timed += 1;
+        if !partial.has_place(latency_us, self.count) {
+            // Taken back, it still must not count among those with a latency.
+            return UNRANKED;
+        }
+        let rank = rank(seen.event, latency_us);
+        let kept = Kept { position: seen.position, copies: 1, request: request(seen.event, latency_us) };
+        partial.add(rank.clone(), kept, self.count);
+        let slot = Slot(partial.next);
+        partial.next += 1;
+        partial.slots.insert(slot.0, rank);
+        if partial.slots.len() > 4 * self.count.max(1024) {
+            let SlowestPartial { slots, kept, .. } = partial;
+            slots.retain(|_, rank| kept.contains_key(rank));
+        }
+        slot
+    }
+
+    fn amend(&self, _: &mut SlowestPartial, _: Slot, _: Amendment) {}
+
+    fn retract(&self, partial: &mut SlowestPartial, slot: Slot, _: Repeat) {
+        partial.timed -= 1;
+        let Some(rank) = partial.slots.remove(&slot.0) else { return };
+        let Some(kept) = partial.kept.get_mut(&rank) else { return };
+        kept.copies = kept.copies.saturating_sub(1);
+        if kept.copies == 0 {
+            partial.kept.remove(&rank);
+        }
+    }
+
+    fn merge(&self, into: &mut SlowestPartial, from: SlowestPartial) {
+        into.timed += from.timed;
+        for (rank, kept) in from.kept {
+            into.add(rank, kept, self.count);
+        }
+    }
+}
+
+/// The slot of a request with a latency that is not among the slowest.
+const UNRANKED: Slot = Slot(u32::MAX - 1);
+
+fn rank(event: &Event<'_>, latency_us: u64) -> Rank {
+    let bytes = |text: Option<Text<'_>>| text.map(|text| text.decode().into_owned()).unwrap_or_default();
+    Rank {
+        latency_us: Reverse(latency_us),
+        start: event.start(),
+        audit_id: bytes(event.audit_id),
+        user: bytes(event.user.username),
+        verb: bytes(event.verb),
+        uri: bytes(event.request_uri),
+    }
+}
+
+fn request(event: &Event<'_>, latency_us: u64) -> SlowRequest {
+    let text =
+        |text: Option<Text<'_>>| text.filter(|text| !text.is_empty()).map(|text| text.to_str_lossy().into_owned());
+    SlowRequest {
+        start: event.start(),
+        latency_us,
+        user: text(event.user.username),
+        verb: text(event.verb),
+        namespace: text(event.object_ref.and_then(|object| object.namespace)),
+        object: super::object_text(event),
+        code: event.code(),
+        audit_id: text(event.audit_id),
+        user_agent: text(event.user_agent),
+        uri: text(event.request_uri),
+        mostly: longest_part(event),
+        trackers: trackers(event).map(|(name, time)| (name.to_str_lossy().into_owned(), time)).collect(),
+    }
+}
