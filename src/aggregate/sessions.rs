@@ -205,3 +205,25 @@ fn state(event: &Event<'_>) -> State {
 fn owned(text: Option<Text<'_>>) -> String {
     text.map(|text| text.to_str_lossy().into_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Format, ResponseStatus};
+
+    #[test]
+    fn a_session_is_open_until_it_ends_or_is_refused() {
+        let state_of = |stage, code| {
+            let mut event = Event::empty(b"", Format::V1);
+            event.verb = Some("watch".into());
+            event.stage = stage;
+            event.response_status = Some(ResponseStatus { code, ..ResponseStatus::default() });
+            state(&event)
+        };
+        assert_eq!(state_of(Stage::ResponseStarted, Some(101)), State::Open);
+        assert_eq!(state_of(Stage::ResponseStarted, Some(403)), State::Ended);
+        assert_eq!(state_of(Stage::ResponseComplete, Some(101)), State::Ended);
+        assert_eq!(state_of(Stage::Panic, Some(500)), State::Ended);
+        assert_eq!(state_of(Stage::RequestReceived, None), State::Asked);
+    }
+}

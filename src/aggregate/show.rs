@@ -292,3 +292,73 @@ fn object(event: &Event<'_>) -> Option<Object> {
 fn owned(text: Option<Text<'_>>) -> String {
     text.map(|text| text.to_str_lossy().into_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SourceInfo;
+    use super::*;
+    use crate::event::{Format, Stage};
+
+    /// One partial of events by audit id, offset and URI, and one for each event, merged from the right.
+    fn answers(asked: &str, events: &[(&'static str, u64, &'static str)]) -> [ShowAnswer; 2] {
+        let question = Show { filter: Filter::default(), id: asked.to_owned() };
+        let (mut whole, mut pieces) = (question.empty(), question.empty());
+        for &(id, offset, uri) in events.iter().rev() {
+            let mut event = Event::empty(if offset % 2 == 0 { b"{}" } else { b"[]" }, Format::V1);
+            (event.audit_id, event.request_uri) = (Some(id.into()), Some(uri.into()));
+            event.stage = if offset % 2 == 0 { Stage::RequestReceived } else { Stage::ResponseComplete };
+            let (source, position) = (SourceInfo::default(), Position { source: 0, offset });
+            let seen = Seen { event: &event, record: b"", source: &source, position, bytes: 2, events: 1 };
+            question.observe(&mut whole, &seen);
+            let mut piece = question.empty();
+            question.observe(&mut piece, &seen);
+            question.merge(&mut piece, pieces);
+            pieces = piece;
+        }
+        [whole.finish(), pieces.finish()]
+    }
+
+    fn shape(answer: &ShowAnswer) -> String {
+        match answer {
+            ShowAnswer::Nothing => "nothing".to_owned(),
+            ShowAnswer::Ambiguous(ids, more) => format!("{} ids, more: {more}", ids.len()),
+            ShowAnswer::Requests(requests, left_out) => {
+                let of = |r: &Request| r.events.iter().map(|event| event.position.offset).collect::<Vec<_>>();
+                let offsets: Vec<_> = requests.iter().map(|request| (of(request), request.repeats)).collect();
+                format!("{offsets:?}, left out: {left_out}")
+            }
+        }
+    }
+
+    #[test]
+    fn ids_and_beginnings() {
+        let events = [("abcd-1", 0, "/a"), ("abcd-1", 1, "/a"), ("abcd", 3, "/b"), ("abxx", 5, "/c")];
+        for (asked, expected) in [
+            ("abcd", "[([3], 0)], left out: 0"),
+            ("abcd-", "[([0, 1], 0)], left out: 0"),
+            ("abc", "nothing"),
+            ("ab", "nothing"),
+            ("x", "nothing"),
+        ] {
+            assert_eq!(answers(asked, &events).map(|answer| shape(&answer)), [expected, expected], "{asked}");
+        }
+        let alike = [("abcd-1", 0, "/a"), ("abcd-2", 1, "/a"), ("abcd-2", 2, "/a")];
+        assert_eq!(answers("abcd", &alike).map(|answer| shape(&answer)), ["2 ids, more: false"; 2]);
+    }
+
+    #[test]
+    fn requests_repeats_and_bounds() {
+        let events = [("id", 0, "/b"), ("id", 1, "/b"), ("id", 2, "/a"), ("id", 4, "/a")];
+        let expected = "[([2], 1), ([0, 1], 0)], left out: 0";
+        assert_eq!(answers("id", &events).map(|answer| shape(&answer)), [expected, expected]);
+        let many: Vec<_> = (0..700).map(|at| ("id", at * 2, if at % 3 == 0 { "/a" } else { "/b" })).collect();
+        let [whole, pieces] = answers("id", &many);
+        assert_eq!(whole, pieces);
+        assert!(shape(&whole).ends_with("left out: 444"), "{}", shape(&whole));
+        const NAMES: [&str; 3] = ["same-a", "same-b", "same-c"];
+        let ids: Vec<_> = (0..90).map(|at| (NAMES[at % 3], at as u64, "/a")).collect();
+        let [whole, pieces] = answers("same", &ids);
+        assert_eq!(whole, pieces);
+        assert_eq!(shape(&whole), "3 ids, more: false");
+    }
+}
