@@ -106,16 +106,18 @@ impl Lists<'_> {
                 }
             }
             (Value::Array(current), Value::Array(body)) => {
-                let key_of: Box<dyn Fn(&Value) -> Option<String>> =
-                    match schema::strategic(self.resource, parent, field) {
-                        ListType::Map([key, ..]) => Box::new(|element| schema::key_text(element, key)),
-                        ListType::Set => Box::new(|element| Some(element.to_string())),
-                        _ => return,
-                    };
+                let key_of = |element: &Value| match schema::strategic(self.resource, parent, field) {
+                    ListType::Map([key, ..]) => schema::key_text(element, key),
+                    ListType::Set => Some(element.to_string()),
+                    // One value, which both kinds replace.
+                    _ => None,
+                };
                 let sent: HashMap<Option<String>, &Value> =
                     body.iter().map(|element| (key_of(element), element)).collect();
-                for current in current {
-                    match sent.get(&key_of(current)) {
+                let current: Vec<(Option<String>, &Value)> =
+                    current.iter().map(|element| (key_of(element), element)).collect();
+                for (key, current) in current.into_iter().filter(|(key, _)| key.is_some()) {
+                    match sent.get(&key) {
                         Some(sent) => self.look_at_element(current, sent, parent, field),
                         None => self.missing = true,
                     }
