@@ -394,8 +394,7 @@ mod tests {
         let [user, verb, resource, code] = words.try_into().unwrap();
         let values = vec![user, verb, resource, None, code, None, None];
         let periods = (start..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect();
-        let lane = Lane { count: counts.iter().sum(), periods, ..Lane::default() };
-        (values, lane)
+        (values, Lane::of(periods))
     }
 
     #[test]

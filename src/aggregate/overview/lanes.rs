@@ -286,12 +286,22 @@ fn name_of(name: Option<Text<'_>>, subresource: Option<Text<'_>>) -> Vec<u8> {
 }
 
 #[cfg(test)]
+impl Lane {
+    /// A group with so many requests in these periods.
+    pub(super) fn of(periods: Vec<(i64, u64)>) -> Self {
+        Lane { count: periods.iter().map(|(_, count)| count).sum(), periods, written: None }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn lane(periods: impl IntoIterator<Item = i64>) -> Lane {
         let mut lane = Lane::default();
-        periods.into_iter().for_each(|period| drop(lane.add(period)));
+        for period in periods {
+            lane.add(period);
+        }
         lane
     }
 
