@@ -25,9 +25,10 @@ use crate::receive::{kubeconfig, receive};
 use crate::render::answer::{self, AnswerFormat, Look, json_line};
 use crate::render::color::headline;
 use crate::render::human::counted;
+use crate::render::sentences::sentences;
 use crate::render::sink::Sink;
-use crate::render::summary::{CHART_WIDTH, group_table, noun, overview, overview_table, sentence};
-use crate::render::{RowContext, document, json_value, messages, progress, render_csv, render_table};
+use crate::render::summary::{CHART_WIDTH, brief, group_table, noun, overview, overview_table};
+use crate::render::{RowContext, TimeZoneChoice, document, json_value, messages, progress, render_csv, render_table};
 use crate::scan::{Outcome, Progress, scan};
 use gather::{Kept, Wanted};
 
@@ -340,7 +341,7 @@ impl Run {
         let unit = self.options.unit;
         match config.form.format {
             AnswerFormat::Json => {
-                let plain = sentence(unit, &answer);
+                let plain = sentences(unit, &answer, TimeZoneChoice::Utc);
                 let document = document::overview(unit, &answer, &plain, config.top, &outcome.account);
                 json_line(&document, self.output.terminal, out);
             }
@@ -351,7 +352,10 @@ impl Run {
             AnswerFormat::Table | AnswerFormat::Wide => {
                 // The account knows how many there are in the input, not how many of them match.
                 let unfinished = if config.filter.is_empty() { outcome.account.unfinished_requests } else { 0 };
-                overview(unit, &answer, config.top, unfinished, self.output.zone, out);
+                match config.brief {
+                    true => brief(unit, &answer, unfinished, self.output.zone, out),
+                    false => overview(unit, &answer, config.top, unfinished, self.output.zone, out),
+                }
             }
         }
         Answer { text, notes: String::new(), account: outcome.account }

@@ -14,7 +14,7 @@ use auditq::event::write_json;
 use auditq::input::source::Discovery;
 use auditq::parse::records::is_definite_start;
 use auditq::query::Filter;
-use auditq::render::summary::sentence;
+use auditq::render::sentences::sentence;
 use auditq::render::{TimeZoneChoice, document, inspect};
 use auditq::scan::{CHUNK, Options, Unit};
 use common::library::{Reading, blocks, options, run, source, sources, streamed, whole};

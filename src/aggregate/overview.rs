@@ -1,16 +1,21 @@
 //! The whole log on one screen: who, what, where, how answered, when, and what dominates.
 //!
 //! One table keyed by seven fields at once is cheaper than seven tables, and holds what the plain
-//! sentence needs: how the busiest user's requests divide by verb and code.
+//! sentences need: how the busiest user's requests divide by verb and code, and when they came.
 
 use std::collections::BTreeMap;
 
+pub mod incidents;
+mod lanes;
+
 use super::stats::Stats;
-use super::summary::{Groups, Key};
+use super::summary::Key;
 use super::time_buckets::TimeBuckets;
 use super::{Amendment, Question, Repeat, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;
+use incidents::{Group, Incidents};
+use lanes::Lanes;
 
 /// What the overview ranks, in the order shown.
 pub const RANKED: [Key; 7] =
@@ -26,7 +31,7 @@ pub struct Overview {
 #[derive(Clone, Default)]
 pub struct OverviewPartial {
     total: Stats,
-    groups: Groups<u64>,
+    lanes: Lanes,
     rate: TimeBuckets,
     long_running: u64,
 }
@@ -44,6 +49,8 @@ pub struct OverviewAnswer {
     pub rate: (i64, Vec<(Timestamp, u64)>),
     /// What dominates, if anything does.
     pub dominant: Option<Dominant>,
+    /// What stands out.
+    pub incidents: Incidents,
 }
 
 /// A user who makes a large part of the requests, and what those are.
@@ -66,11 +73,11 @@ type Ranking = BTreeMap<Option<Vec<u8>>, u64>;
 impl OverviewPartial {
     /// The answer; the rate has at most `periods` periods.
     pub fn finish(self, periods: usize) -> OverviewAnswer {
-        let groups: Vec<(Vec<Option<Vec<u8>>>, u64)> = self.groups.into_groups().filter(|(_, n)| *n > 0).collect();
-        let ranks: Vec<_> = (0..RANKED.len()).map(|at| ranked(&groups, at)).collect();
+        let (width, groups) = self.lanes.finish();
+        let ranks: Vec<_> = (0..RANKED.len()).map(|at| ranked(groups.iter(), at)).collect();
         let dominant = ranks.first().and_then(|users| users.first()).map(|(user, requests)| {
-            let theirs: Vec<_> = groups.iter().filter(|(values, _)| values.first() == Some(user)).cloned().collect();
-            let top = |at| ranked(&theirs, at).into_iter().find_map(|(value, n)| value.map(|value| (value, n)));
+            let theirs = || groups.iter().filter(|(values, _)| values.first() == Some(user));
+            let top = |at| ranked(theirs(), at).into_iter().find_map(|(value, n)| value.map(|value| (value, n)));
             Dominant { user: user.clone(), requests: *requests, verb: top(1), resource: top(2), code: top(4) }
         });
         OverviewAnswer {
@@ -79,14 +86,15 @@ impl OverviewPartial {
             ranks,
             rate: self.rate.rate(periods),
             dominant,
+            incidents: incidents::incidents(&groups, width),
         }
     }
 }
 
-fn ranked(groups: &[(Vec<Option<Vec<u8>>>, u64)], at: usize) -> Vec<(Option<Vec<u8>>, u64)> {
+fn ranked<'g>(groups: impl Iterator<Item = &'g Group>, at: usize) -> Vec<(Option<Vec<u8>>, u64)> {
     let mut counts = Ranking::new();
-    for (values, count) in groups {
-        *counts.entry(values.get(at).cloned().flatten()).or_default() += count;
+    for (values, lane) in groups {
+        *counts.entry(values.get(at).cloned().flatten()).or_default() += lane.count;
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
@@ -115,11 +123,7 @@ impl Question for Overview {
         if let Some(time) = seen.event.time() {
             partial.rate.add(time);
         }
-        let index = partial.groups.find(&RANKED, seen, None);
-        if let Some(count) = partial.groups.get_mut(index) {
-            *count += 1;
-        }
-        Slot(index)
+        partial.lanes.observe(seen)
     }
 
     fn amend(&self, partial: &mut OverviewPartial, _: Slot, amendment: Amendment) {
@@ -132,15 +136,13 @@ impl Question for Overview {
         if let Some(time) = repeat.time {
             partial.rate.take(time);
         }
-        if let Some(count) = partial.groups.get_mut(slot.0) {
-            *count = count.saturating_sub(1);
-        }
+        partial.lanes.retract(slot, repeat);
     }
 
     fn merge(&self, into: &mut OverviewPartial, from: OverviewPartial) {
         into.total.merge(from.total);
         into.long_running += from.long_running;
         into.rate.merge(from.rate);
-        into.groups.merge(from.groups, |mine, theirs| *mine += theirs);
+        into.lanes.merge(from.lanes);
     }
 }

@@ -271,6 +271,11 @@ impl<S: Default> Groups<S> {
         self.stats.get_mut(index as usize)
     }
 
+    /// What is counted about all groups.
+    pub fn each_mut(&mut self) -> std::slice::IterMut<'_, S> {
+        self.stats.iter_mut()
+    }
+
     /// The key values of a group.
     pub fn values(&self, index: u32) -> Vec<Option<Vec<u8>>> {
         self.keys.get(index as usize).map(|key| decode(key)).unwrap_or_default()

@@ -61,6 +61,7 @@ Examples:
 const SUMMARY_EXAMPLES: &str = "\
 Examples:
   auditq summary audit.log                                         one screen that names what dominates
+  auditq summary --brief audit.log                                 the same in a few sentences
   auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
   auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
   auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet
@@ -123,6 +124,9 @@ pub(super) struct SummaryArgs {
     /// minute, hour, day
     #[arg(long, value_name = "KEYS", value_delimiter = ',', help_heading = "Output")]
     pub(super) by: Vec<String>,
+    /// A few plain sentences: what dominates, and what stands out
+    #[arg(long, conflicts_with_all = ["by", "every", "top"], help_heading = "Output")]
+    pub(super) brief: bool,
     /// Over time: one row per period of this length (5m, 1h), for each group
     #[arg(long, value_name = "PERIOD", help_heading = "Output")]
     pub(super) every: Option<String>,

@@ -135,6 +135,8 @@ pub struct SummaryConfig {
     pub over_time: bool,
     /// So many groups.
     pub top: Option<usize>,
+    /// Of the overview only the sentences and what they are about.
+    pub brief: bool,
     /// How it is printed.
     pub form: Form,
 }
@@ -200,8 +202,11 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     if follow {
         refuse_last(&args.log.filter)?;
     }
-    let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    if args.brief && !form.format.is_for_people() {
+        return Err("--brief is for people\n  help: -o json has the sentences in `sentences`".to_owned());
+    }
+    let (over_time, top, brief) = (args.every.is_some(), args.top, args.brief);
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, brief, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 

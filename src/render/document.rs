@@ -83,7 +83,13 @@ impl Serialize for GroupDocument<'_> {
 }
 
 /// The document of `summary` without keys: one group that holds everything, and the rankings.
-pub fn overview(unit: Unit, answer: &OverviewAnswer, sentence: &str, top: Option<usize>, account: &Account) -> Value {
+pub fn overview(
+    unit: Unit,
+    answer: &OverviewAnswer,
+    sentences: &[String],
+    top: Option<usize>,
+    account: &Account,
+) -> Value {
     let all = (Vec::new(), answer.total.clone());
     let whole = json!(GroupDocument { keys: &[], unit, total: &answer.total, group: &all });
     let mut ranks = Map::new();
@@ -108,7 +114,8 @@ pub fn overview(unit: Unit, answer: &OverviewAnswer, sentence: &str, top: Option
         "groups": [whole],
         "top": ranks,
         "rate": {"periodSeconds": answer.rate.0 / 1_000_000_000, "periods": rate},
-        "sentence": sentence,
+        "sentence": sentences.first(),
+        "sentences": sentences,
         "evidence": evidence(account),
     })
 }

@@ -21,6 +21,7 @@ pub mod progress;
 pub mod receive;
 pub mod sanitize;
 pub mod screen;
+pub mod sentences;
 pub mod sink;
 pub mod summary;
 mod table;

@@ -1,10 +1,10 @@
 //! `summary` for people: the table of groups, and the overview on one screen.
 
 use super::chart::rate_chart;
-use super::human::{self, TimeZoneChoice, number, percent};
-use super::sanitize::{bounded, bytes_for_terminal};
+use super::human::{self, TimeZoneChoice, number};
+use super::sentences::sentences;
 use super::table::{Cell, Column, Kind, Table, render_table};
-use crate::aggregate::overview::{Dominant, OverviewAnswer, RANKED};
+use crate::aggregate::overview::{OverviewAnswer, RANKED};
 use crate::aggregate::stats::Stats;
 use crate::aggregate::summary::{Group, Key, shown_value};
 use crate::event::Timestamp;
@@ -84,50 +84,20 @@ fn codes_cell(stats: &Stats) -> Cell {
     Cell::Text(shown.join(" "))
 }
 
-/// The sentence that names what dominates.
-pub fn sentence(unit: Unit, answer: &OverviewAnswer) -> String {
-    let Some(dominant) = &answer.dominant else { return format!("No {} to speak of.", noun(unit)) };
-    let total = answer.total.count;
-    let who = dominant
-        .user
-        .as_deref()
-        .map_or("Requests without a user".to_owned(), |user| bounded(&bytes_for_terminal(user), 120).into_owned());
-    if dominant.requests * 5 < total {
-        let users = answer.ranks.first().map_or(0, Vec::len);
-        return format!(
-            "Nothing dominates: of {} users the busiest, {who}, made {} of {}.",
-            number(users as u64),
-            percent(dominant.requests, total),
-            noun(unit)
-        );
-    }
-    let parts: Vec<String> = traits(dominant).collect();
-    let made = if dominant.user.is_some() { "made" } else { "are" };
-    let of_all = if dominant.user.is_some() { noun(unit) } else { "the log" };
-    format!("{who} {made} {} of {of_all}{}.", percent(dominant.requests, total), joined(&parts))
-}
-
-fn joined(parts: &[String]) -> String {
-    if parts.is_empty() { String::new() } else { format!("; {}", parts.join(", ")) }
-}
-
-/// What most of the dominant user's requests have in common.
-fn traits(dominant: &Dominant) -> impl Iterator<Item = String> {
-    let most = |value: &Option<(Vec<u8>, u64)>| value.clone().filter(|(_, count)| count * 2 >= dominant.requests);
-    let share = |count| percent(count, dominant.requests);
-    let shown = |value: &[u8]| bounded(&bytes_for_terminal(value), 60).into_owned();
-    let verb = most(&dominant.verb).map(|(verb, count)| format!("{} of them {}", share(count), shown(&verb)));
-    let resource =
-        most(&dominant.resource).map(|(resource, count)| format!("{} on {}", share(count), shown(&resource)));
-    let code = most(&dominant.code).map(|(code, count)| format!("{} answered {}", share(count), shown(&code)));
-    [verb, resource, code].into_iter().flatten()
-}
-
 /// How many bars the chart has at most.
 pub const CHART_WIDTH: usize = 60;
 
 /// So many rows a ranking shows unless told otherwise.
 const RANKS: usize = 5;
+
+/// The overview in a few lines: what dominates and stands out, and of how much.
+pub fn brief(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+    for sentence in sentences(unit, answer, zone) {
+        out.extend_from_slice(sentence.as_bytes());
+        out.push(b'\n');
+    }
+    lines(extent(unit, answer, unfinished, zone), out);
+}
 
 /// The overview on one screen.
 pub fn overview(
@@ -138,8 +108,11 @@ pub fn overview(
     zone: TimeZoneChoice,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(sentence(unit, answer).as_bytes());
-    out.extend_from_slice(b"\n\n");
+    for sentence in sentences(unit, answer, zone) {
+        out.extend_from_slice(sentence.as_bytes());
+        out.push(b'\n');
+    }
+    out.push(b'\n');
     totals(unit, answer, unfinished, zone, out);
     if answer.rate.1.len() > 1 {
         out.extend_from_slice(format!("\n{} over time\n", capitalised(noun(unit))).as_bytes());
@@ -173,7 +146,17 @@ fn capitalised(word: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn totals(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+/// A line of totals: its name and its text.
+type Line = (&'static str, String);
+
+fn lines(lines: Vec<Line>, out: &mut Vec<u8>) {
+    for (name, text) in lines {
+        out.extend_from_slice(format!("{name:<10}{text}\n").as_bytes());
+    }
+}
+
+/// Of what time and how many requests the answer is.
+fn extent(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice) -> Vec<Line> {
     let total = &answer.total;
     let mut lines = vec![];
     if let (Some(first), Some(last)) = (total.first, total.last) {
@@ -188,7 +171,13 @@ fn totals(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneCh
         }
         Unit::Event => lines.push(("Events", number(total.count))),
     }
-    lines.push(("Size", human::bytes(total.bytes)));
+    lines
+}
+
+fn totals(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice, out: &mut Vec<u8>) {
+    let total = &answer.total;
+    let mut all = extent(unit, answer, unfinished, zone);
+    all.push(("Size", human::bytes(total.bytes)));
     if let Some(latency) = total.latency.summary() {
         let shown = |us: u64| human::duration((us * 1000) as i64);
         let left_out = match answer.long_running {
@@ -202,11 +191,9 @@ fn totals(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneCh
             shown(latency.p99),
             shown(latency.max)
         );
-        lines.push(("Latency", text));
+        all.push(("Latency", text));
     }
-    for (name, text) in lines {
-        out.extend_from_slice(format!("{name:<10}{text}\n").as_bytes());
-    }
+    lines(all, out);
 }
 
 fn ranking(

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_slow_tail_is_enough_and_a_few_samples_are_not() {
-        let tail = |i: u64| if i % 3 == 0 { 9000 } else { 1000 };
+        let tail = |i: u64| if i.is_multiple_of(3) { 9000 } else { 1000 };
         assert_eq!(slower(pace((0..60).map(|i| 1000 + i % 7), (0..60).map(tail))).len(), 1);
         assert!(slower(pace((0..19).map(|_| 10), (0..60).map(|_| 1000))).is_empty());
         assert!(slower(pace((0..60).map(|_| 1000), (0..60).map(|_| 1100))).is_empty());
