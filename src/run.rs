@@ -15,7 +15,8 @@ use crate::aggregate::evidence::Account;
 use crate::aggregate::newest::Newest;
 use crate::aggregate::overview::{Overview, OverviewPartial};
 use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue};
-use crate::aggregate::summary::{Key, Summary, SummaryPartial};
+use crate::aggregate::stats::Stats;
+use crate::aggregate::summary::{Group, Key, Order, Summary, SummaryPartial};
 use crate::cli::{Command, Config, Form, Output, QueryConfig, Sort, SummaryConfig, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
@@ -26,8 +27,10 @@ use crate::render::answer::{self, AnswerFormat, Look, json_line};
 use crate::render::color::headline;
 use crate::render::human::counted;
 use crate::render::sink::Sink;
-use crate::render::summary::{CHART_WIDTH, group_table, noun, overview, overview_table, sentence};
-use crate::render::{RowContext, document, json_value, messages, progress, render_csv, render_table};
+use crate::render::summary::{
+    CHART_WIDTH, add_size_shares, group_table, growth, noun, overview, overview_table, sentence,
+};
+use crate::render::{RowContext, Table, document, json_value, messages, progress, render_csv, render_table};
 use crate::scan::{Outcome, Progress, scan};
 use gather::{Kept, Wanted};
 
@@ -291,6 +294,7 @@ impl Run {
         let out = &mut text;
         let long_running = outcome.partial.long_running;
         let (total, mut groups) = outcome.partial.finish();
+        config.order.sort(&mut groups);
         let table = config.form.format.is_for_people();
         let top = config.top.or((table && !config.over_time).then_some(TOP)).unwrap_or(usize::MAX);
         let hidden = groups.len().saturating_sub(top);
@@ -305,14 +309,19 @@ impl Run {
                 json_line(&document, self.output.terminal, out);
             }
             AnswerFormat::Csv => {
-                let table = group_table(&config.keys, unit, &total, &groups, true);
+                let mut table = group_table(&config.keys, unit, &total, &groups, true);
+                size_shares(config, &total, &groups, &mut table);
                 render_csv(&table, config.form.headers, self.output.zone, out);
             }
             AnswerFormat::Table | AnswerFormat::Wide => {
                 let wide = config.form.format == AnswerFormat::Wide;
-                let table = group_table(&config.keys, unit, &total, &groups, wide);
+                let mut table = group_table(&config.keys, unit, &total, &groups, wide);
+                size_shares(config, &total, &groups, &mut table);
                 render_table(&table, config.form.headers, self.output.zone, out);
                 notes = self.group_notes(hidden, groups.len(), long_running, &config.keys);
+                if config.order == Order::Size {
+                    notes += &growth(&total);
+                }
             }
         }
         Answer { text, notes, account: outcome.account }
@@ -390,6 +399,13 @@ struct Answer {
 
 /// So many groups a table shows unless told otherwise.
 const TOP: usize = 20;
+
+/// Where groups are sorted by size, what share of it each has.
+fn size_shares(config: &SummaryConfig, total: &Stats, groups: &[Group], table: &mut Table) {
+    if config.order == Order::Size {
+        add_size_shares(config.keys.len(), total, groups, table);
+    }
+}
 
 /// The value of the first key, which is the period where there is `--every`.
 fn time_of(values: &[Option<Vec<u8>>]) -> Option<i64> {

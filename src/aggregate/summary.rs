@@ -1,9 +1,13 @@
 //! Requests grouped by any combination of keys.
 
+mod order;
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use hashbrown::HashMap;
+
+pub use order::Order;
 
 use super::stats::Stats;
 use super::{Amendment, Question, Seen, Slot};

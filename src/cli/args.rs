@@ -61,6 +61,7 @@ Examples:
   auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
   auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
   auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet
+  auditq summary --by user,verb --sort-by size audit.log           who fills the disk
   auditq summary -f --by user,verb audit.log                       live, until interrupted
   auditq summary --trackers audit.log                              where the time of slow requests goes
   auditq summary --slowest 10 --verb list audit.log                which lists took longest
@@ -129,6 +130,9 @@ pub(super) struct SummaryArgs {
     /// Show this many groups (default: 20 in tables, all in JSON and CSV)
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(super) top: Option<usize>,
+    /// With --by, which groups come first: those with the largest requests (default), size, p50, p90, p99 or max
+    #[arg(long, value_name = "COLUMN", help_heading = "Output")]
+    pub(super) sort_by: Option<String>,
     #[command(flatten)]
     pub(super) view: ViewArgs,
     #[command(flatten)]

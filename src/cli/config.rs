@@ -14,7 +14,7 @@ use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
 use super::views::{refuse_top, refuse_with_view};
-use crate::aggregate::summary::Key;
+use crate::aggregate::summary::{Key, Order};
 use crate::aggregate::views::View;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
@@ -134,6 +134,8 @@ pub struct SummaryConfig {
     pub over_time: bool,
     /// So many groups.
     pub top: Option<usize>,
+    /// Which groups come first.
+    pub order: Order,
     /// A closer look at one side, rather than counts.
     pub view: Option<View>,
     /// How it is printed.
@@ -202,6 +204,10 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         }
     }
     let view = args.view.resolve(&args.log.filter)?;
+    let order = args.sort_by.as_deref().map(order).transpose()?;
+    if order.is_some() && (keys.is_empty() || view.is_some()) {
+        return Err("--sort-by: it sorts groups of --by or --every\n  help: say what to group by".to_owned());
+    }
     let follow = args.follow.follow;
     if let Some(view) = &view {
         refuse_with_view(view, &keys, follow, unit(&args.log.filter))?;
@@ -210,8 +216,8 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
     if follow {
         refuse_last(&args.log.filter)?;
     }
-    let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, view, form }));
+    let (over_time, top, order) = (args.every.is_some(), args.top, order.unwrap_or_default());
+    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, order, view, form }));
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
@@ -353,6 +359,10 @@ pub(super) fn filter(args: FilterArgs) -> Result<(Filter, Vec<String>), String> 
         lines.join("\n")
     })?;
     Ok((checked.filter, checked.hints))
+}
+
+fn order(word: &str) -> Result<Order, String> {
+    Order::parse(word).ok_or_else(|| unknown("--sort-by", word, Order::names()))
 }
 
 fn sort(word: &str) -> Result<Sort, String> {

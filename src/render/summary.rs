@@ -35,6 +35,29 @@ pub fn group_table(keys: &[Key], unit: Unit, total: &Stats, groups: &[Group], wi
     table
 }
 
+/// Adds a column to a table of groups, behind that of sizes: what share of all bytes a group has.
+pub fn add_size_shares(keys: usize, total: &Stats, groups: &[Group], table: &mut Table) {
+    let at = keys + 3;
+    table.columns.insert(at, Column::new("size-share", Kind::Share));
+    for (row, (_, stats)) in table.rows.iter_mut().zip(groups) {
+        row.insert(at, Cell::Share { part: stats.bytes, whole: total.bytes });
+    }
+}
+
+/// How fast a log grows, as a note; nothing where it is too short to tell.
+pub fn growth(total: &Stats) -> String {
+    const DAY: u128 = 86_400_000_000_000;
+    let span = total.first.zip(total.last).map_or(0, |(first, last)| last.0.saturating_sub(first.0));
+    let Some(span) = u128::try_from(span).ok().filter(|span| *span > 0) else { return String::new() };
+    let daily = u64::try_from(u128::from(total.bytes) * DAY / span).unwrap_or(u64::MAX);
+    format!(
+        "auditq: note: {} in {}: {} a day at this rate\n",
+        human::bytes(total.bytes),
+        human::duration(span as i64),
+        human::bytes(daily)
+    )
+}
+
 pub(super) fn key_column(key: Key) -> Column {
     match key {
         Key::Time(_) | Key::Every(_) => Column::new(key.name(), Kind::Time),
