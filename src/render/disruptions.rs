@@ -14,7 +14,7 @@ use super::table::{Cell, Column, Kind as Holds, Table, render_table};
 use crate::aggregate::disruptions::DisruptionsAnswer;
 use crate::aggregate::disruptions::evictions::{BudgetStory, Eviction, EvictionResult};
 use crate::aggregate::disruptions::nodes::{Episode, Kind, NodeWrites, Undone};
-use crate::aggregate::disruptions::terminations::{Cause, End, Termination};
+use crate::aggregate::disruptions::terminations::{End, Termination};
 use crate::event::Timestamp;
 use crate::render::TimeZoneChoice;
 
@@ -331,8 +331,8 @@ fn termination_result(one: &Termination, zone: TimeZoneChoice) -> String {
         End::InTime => "in time".to_owned(),
         End::Past => format!("past its grace period{assumed}: likely killed"),
         End::Forced => match &one.forced_by {
+            Some(user) if user.ends_with(":pod-garbage-collector") => "removed by the pod garbage collector".to_owned(),
             Some(user) if *user != one.user => format!("forced by {user}"),
-            _ if one.cause == Cause::PodGarbageCollection => "removed without its kubelet".to_owned(),
             _ => "forced".to_owned(),
         },
         End::AtOnce => "gone at once".to_owned(),

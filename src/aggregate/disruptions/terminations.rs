@@ -348,9 +348,8 @@ impl Known<'_> {
         });
         let lost = node.filter(|_| cause == Cause::PodGarbageCollection).and_then(|node| self.lost.get(node));
         let lost = lost.filter(|lost| lost.time <= note.time);
-        let lost = lost.map(|lost| format!("its node was deleted by {} at {}", lost.user, lost.time.to_rfc3339()));
-        let reasons: Vec<String> = written.into_iter().chain(lost).collect();
-        (!reasons.is_empty()).then(|| reasons.join("; "))
+        // Who deleted the node says more than that it no longer exists.
+        lost.map(|lost| format!("node deleted by {} at {}", lost.user, lost.time.to_rfc3339())).or(written)
     }
 
     /// Whether another pod of its name began in the meantime.
