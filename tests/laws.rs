@@ -17,9 +17,9 @@ use auditq::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot, Sourc
 use auditq::event::{Event, Timestamp};
 use auditq::query::Filter;
 use auditq::render::answer::Answer;
-use auditq::render::summary::sentence;
+use auditq::render::sentences::sentences;
 use auditq::render::views::{Grouped, Shown};
-use auditq::render::{document, inspect};
+use auditq::render::{TimeZoneChoice, document, inspect};
 use auditq::scan::Unit;
 use bumpalo::Bump;
 use common::testdata;
@@ -161,7 +161,7 @@ fn laws_hold_for_overview() {
     let events = events(&logs, &arena);
     holds(&Overview { filter: Filter::default() }, &events, |partial| {
         let answer = partial.finish(60);
-        let plain = sentence(Unit::Request, &answer);
+        let plain = sentences(Unit::Request, &answer, TimeZoneChoice::Utc);
         document::overview(Unit::Request, &answer, &plain, None, &Account::default()).to_string()
     });
 }

@@ -8,7 +8,7 @@ mod outcome;
 
 use super::summary::Groups;
 use super::{Amendment, Question, Repeat, Seen, Slot};
-use crate::event::{Event, RawJson, Text, Timestamp};
+use crate::event::{Event, RawJson, Text, Timestamp, decoded};
 use crate::query::Filter;
 use crate::rbac::least::Evidence;
 use crate::rbac::{Request, Target, User};
@@ -147,7 +147,7 @@ impl Fields {
                 };
                 Target::Resource { group: text(7), resource, name: self.get(11).map(str::to_owned) }
             }
-            None => Target::Url(percent_decoded(&text(12))),
+            None => Target::Url(decoded(&text(12), false)),
         };
         Request { namespace: self.get(10).map(str::to_owned), target, verb: text(6) }
     }
@@ -187,21 +187,6 @@ fn strings(raw: Option<&str>) -> impl Iterator<Item = String> {
         .flat_map(RawJson::elements)
         .filter_map(RawJson::as_text)
         .map(|text| text.to_str_lossy().into_owned())
-}
-
-/// The path as the authorizer sees it.
-fn percent_decoded(path: &str) -> String {
-    if !path.contains('%') {
-        return path.to_owned();
-    }
-    let hex = |byte: u8| char::from(byte).to_digit(16);
-    let (bytes, mut decoded, mut at) = (path.as_bytes(), Vec::new(), 0);
-    while let Some(&byte) = bytes.get(at) {
-        let code = (byte == b'%').then(|| Some(hex(*bytes.get(at + 1)?)? * 16 + hex(*bytes.get(at + 2)?)?)).flatten();
-        decoded.push(code.map_or(byte, |code| code as u8));
-        at += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// The question: who used which rights, and who was refused which.

@@ -225,7 +225,7 @@ impl DisruptionsPartial {
         if memchr::memmem::find(uri, b"spec.nodeName").is_none() || note::user(event).starts_with("system:node:") {
             return Slot::NONE;
         }
-        let selector = body::parameter(event, "fieldSelector").unwrap_or_default();
+        let selector = event.parameter("fieldSelector").unwrap_or_default();
         let Some(node) = selector.split(',').find_map(|term| term.strip_prefix("spec.nodeName=")) else {
             return Slot::NONE;
         };

@@ -20,7 +20,7 @@ pub use origin::{Origin, OwnedOrigin};
 pub use request_info::{Method, RequestInfo, Rules, request_info};
 pub use text::{Elements, Members, RawJson, Text, unescape_json};
 pub use time::Timestamp;
-pub use uri::Uri;
+pub use uri::{Uri, decoded, parameter};
 pub(crate) use write::escape;
 pub use write::{compact, compact_length, write_json, write_string};
 
@@ -270,6 +270,13 @@ impl<'a> Event<'a> {
     /// The first source address: what the client claims to be.
     pub fn client_ip(&self) -> Option<Text<'a>> {
         self.source_ips?.elements().next()?.as_text()
+    }
+
+    /// The first value of a parameter of the request's URI, decoded; empty where it has none.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let uri = self.request_uri?;
+        memchr::memchr(b'?', uri.raw())?;
+        parameter(&uri.to_str_lossy(), name)
     }
 
     /// Whether the server treats the request as long-running: verb `watch` or `proxy`, subresource

@@ -50,8 +50,18 @@ impl Uri {
     }
 }
 
-/// Resolves percent encoding, and `+` in queries.
-fn decoded(text: &str, plus: bool) -> String {
+/// The first value of a parameter of a query, or of a URI with one, decoded; empty where it has none.
+pub fn parameter(uri: &str, name: &str) -> Option<String> {
+    let query = uri.split_once('?').map_or(uri, |(_, query)| query);
+    let value = query.split('&').find_map(|pair| {
+        let rest = pair.strip_prefix(name)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix('=') }
+    })?;
+    Some(decoded(value, true))
+}
+
+/// Resolves percent encoding, and with `plus` the spaces of queries. What is no encoding stays as it stands.
+pub fn decoded(text: &str, plus: bool) -> String {
     if !text.contains(['%', '+']) {
         return text.to_owned();
     }
@@ -88,6 +98,15 @@ mod tests {
         assert_eq!(uri.values("command").collect::<Vec<_>>(), ["sh", "-c", "env | grep %zz"]);
         assert!(uri.is_on("tty") && !uri.is_on("stdin") && uri.is_on("a"));
         assert_eq!((uri.value("tty"), uri.value("a")), (Some("true"), None));
+    }
+
+    #[test]
+    fn one_parameter() {
+        assert_eq!(parameter("a=1&fieldManager=my%20tool+x", "fieldManager").unwrap(), "my tool x");
+        assert_eq!(parameter("/x?force", "force").unwrap(), "");
+        assert_eq!(parameter("/x?a=%zz%4&a=2", "a").unwrap(), "%zz%4");
+        assert_eq!(parameter("/x?forced=1", "force"), None);
+        assert_eq!(parameter("/api/v1/pods", "limit"), None);
     }
 
     #[test]

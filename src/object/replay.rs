@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::patch::{self, Fields, Patch, PatchKind, Types, parameter, patch_kind};
+use super::patch::{self, Fields, Patch, PatchKind, Types, patch_kind};
 use super::schema;
+use crate::event::parameter;
 
 /// One request on the object, in the order of the log.
 #[derive(Clone, Debug, Default)]

@@ -29,19 +29,11 @@ pub(super) fn int_or_percent(value: Option<RawJson<'_>>) -> Option<String> {
     }
 }
 
-/// The value of a parameter of the request's URI, with `%3D` and `%2C` resolved.
-pub(super) fn parameter(event: &Event<'_>, name: &str) -> Option<String> {
-    let uri = event.request_uri?.to_str_lossy();
-    let (_, query) = uri.split_once('?')?;
-    let (_, value) = query.split('&').filter_map(|part| part.split_once('=')).find(|(key, _)| *key == name)?;
-    Some(value.replace("%3D", "=").replace("%3d", "=").replace("%2C", ",").replace("%2c", ","))
-}
-
 /// Whether a write was only tried out.
 pub(super) fn is_dry_run(event: &Event<'_>) -> bool {
     let body = event.request_object;
     let options = at(body, &["dryRun"]).or_else(|| at(body, &["deleteOptions", "dryRun"]));
-    options.is_some_and(|list| list.elements().next().is_some()) || parameter(event, "dryRun").is_some()
+    options.is_some_and(|list| list.elements().next().is_some()) || event.parameter("dryRun").is_some()
 }
 
 /// The grace period a deletion or an eviction asks for.
@@ -49,7 +41,7 @@ pub(super) fn requested_grace(event: &Event<'_>) -> Option<i64> {
     let body = event.request_object;
     integer(at(body, &["gracePeriodSeconds"]))
         .or_else(|| integer(at(body, &["deleteOptions", "gracePeriodSeconds"])))
-        .or_else(|| parameter(event, "gracePeriodSeconds")?.parse().ok())
+        .or_else(|| event.parameter("gracePeriodSeconds")?.parse().ok())
         .filter(|grace| *grace >= 0)
 }
 

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Names, Values, gaps, median, parameter};
+use super::{Names, Values, gaps, median};
 use crate::aggregate::Seen;
 use crate::event::{Event, RawJson, Text, Timestamp};
 
@@ -73,7 +73,7 @@ pub fn pick(all: bool, seen: &Seen<'_, '_>, names: &mut Names) -> Option<Write> 
 /// The field manager: as the request names it, else as the server does, by what stands before the first slash
 /// of the user agent.
 fn manager(event: &Event<'_>) -> String {
-    let named = event.request_uri.and_then(|uri| parameter(uri, "fieldManager"));
+    let named = event.parameter("fieldManager");
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| {
         let agent = event.user_agent.map(Text::to_str_lossy).unwrap_or_default();
         agent.split('/').next().unwrap_or_default().to_owned()

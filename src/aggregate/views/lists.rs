@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Names, Values, parameter, quantile};
+use super::{Names, Values, quantile};
 use crate::aggregate::Seen;
 use crate::aggregate::stats::LatencySummary;
 use crate::aggregate::summary::Key;
-use crate::event::{Text, Timestamp};
+use crate::event::{Event, Timestamp};
 
 /// What lists are grouped by unless told otherwise.
 pub const KEYS: [Key; 3] = [Key::User, Key::UserAgent, Key::Resource];
@@ -47,9 +47,9 @@ impl List {
 }
 
 impl Shape {
-    fn of(uri: Text<'_>, everywhere: bool) -> Self {
-        let has = |name| parameter(uri, name).is_some_and(|value| !value.is_empty());
-        let number = |name| parameter(uri, name).filter(|value| !value.is_empty());
+    fn of(event: &Event<'_>, everywhere: bool) -> Self {
+        let has = |name| event.parameter(name).is_some_and(|value| !value.is_empty());
+        let number = |name| event.parameter(name).filter(|value| !value.is_empty());
         Shape {
             everywhere,
             selected: has("labelSelector") || has("fieldSelector"),
@@ -78,7 +78,7 @@ pub fn pick(seen: &Seen<'_, '_>, _: &mut Names) -> Option<List> {
         latency_us: event.latency_us(),
         size: event.response_object.map(|body| body.0.len() as u64),
         code: event.code(),
-        shape: event.request_uri.map(|uri| Shape::of(uri, everywhere)).unwrap_or_default(),
+        shape: Shape::of(event, everywhere),
     })
 }
 
@@ -151,6 +151,13 @@ fn row(values: Values, lists: &[List]) -> ListRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Format, Text};
+
+    fn shape(uri: Text<'_>, everywhere: bool) -> Shape {
+        let mut event = Event::empty(b"", Format::V1);
+        event.request_uri = Some(uri);
+        Shape::of(&event, everywhere)
+    }
 
     #[test]
     fn what_asks_for_everything() {
@@ -165,9 +172,9 @@ mod tests {
             ("/api/v1/namespaces/shop/pods", false, false),
         ];
         for (uri, everywhere, whole) in cases {
-            assert_eq!(Shape::of(Text::from(uri), everywhere).is_whole(), whole, "{uri}");
+            assert_eq!(shape(Text::from(uri), everywhere).is_whole(), whole, "{uri}");
         }
         let escaped = Text::json(br"/api/v1/pods?limit=500\u0026resourceVersion=0", true);
-        assert!(Shape::of(escaped, true).cached);
+        assert!(shape(escaped, true).cached);
     }
 }

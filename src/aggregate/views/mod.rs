@@ -211,36 +211,6 @@ pub fn quantile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     sorted.get(rank - 1).copied()
 }
 
-/// The value of a parameter of a URI, unescaped; the first, if it is given twice.
-pub fn parameter(uri: Text<'_>, name: &str) -> Option<String> {
-    let uri = uri.decode();
-    let at = memchr::memchr(b'?', &uri)?;
-    let query = uri.get(at + 1..)?;
-    let value = query.split(|byte| *byte == b'&').find_map(|pair| {
-        let rest = pair.strip_prefix(name.as_bytes())?;
-        if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"=") }
-    })?;
-    Some(percent_decoded(value))
-}
-
-fn percent_decoded(text: &[u8]) -> String {
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
-    while let Some((&byte, after)) = rest.split_first() {
-        let pair = after.get(..2).filter(|_| byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match pair.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(value) => {
-                out.push(value);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(if byte == b'+' { b' ' } else { byte });
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// From the earliest to the latest of some times, in nanoseconds.
 fn span_of(times: impl Iterator<Item = Timestamp>) -> i64 {
     let ends = times.fold(None, |ends: Option<(Timestamp, Timestamp)>, time| {
@@ -321,15 +291,6 @@ mod tests {
         picked.drop(Slot(1));
         picked.drop(Slot::NONE);
         assert_eq!(picked.finish(), [(vec![Some(b"a".to_vec())], vec![1])]);
-    }
-
-    #[test]
-    fn parameters_are_decoded() {
-        let uri = Text::json(br"/api/v1/pods?limit=5\u0026fieldSelector=a%3Db+c\u0026watch\u0026x=%zz", true);
-        let of = |name| parameter(uri, name);
-        assert_eq!((of("limit").as_deref(), of("fieldSelector").as_deref()), (Some("5"), Some("a=b c")));
-        assert_eq!((of("watch").as_deref(), of("x").as_deref(), of("lim")), (Some(""), Some("%zz"), None));
-        assert_eq!(parameter(Text::from("/api/v1/pods"), "limit"), None);
     }
 
     #[test]

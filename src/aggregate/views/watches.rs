@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Names, Values, parameter, quantile, span_of};
+use super::{Names, Values, quantile, span_of};
 use crate::aggregate::Seen;
 use crate::aggregate::summary::Key;
 use crate::event::{Stage, Timestamp};
@@ -40,7 +40,7 @@ pub fn pick(seen: &Seen<'_, '_>, _: &mut Names) -> Option<Watch> {
     let event = seen.event;
     event.verb.filter(|verb| verb.raw() == b"watch")?;
     let ended = matches!(event.stage, Stage::ResponseComplete | Stage::Panic);
-    let asked = event.request_uri.and_then(|uri| parameter(uri, "timeoutSeconds"));
+    let asked = event.parameter("timeoutSeconds");
     Some(Watch {
         start: event.start(),
         end: event.time(),

@@ -3,6 +3,7 @@
 //! An audit event does not say with which content type a patch was sent, so it is told from what was sent and
 //! from the query of the request.
 
+use crate::event::parameter;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -160,34 +161,6 @@ fn matters(value: &Value, parent: &str, field: &str, resource: &str) -> bool {
     }
 }
 
-/// The value of a parameter of a query, decoded.
-pub(in super::super) fn parameter(uri_query: &str, name: &str) -> Option<String> {
-    let query = uri_query.rsplit_once('?').map_or(uri_query, |(_, query)| query);
-    let value = query.split('&').find_map(|pair| match pair.split_once('=') {
-        Some((found, value)) => (found == name).then_some(value),
-        None => (pair == name).then_some(""),
-    })?;
-    Some(decoded(value))
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let hex = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
-        bytes.push(match (byte, hex(after.first()), hex(after.get(1))) {
-            (b'%', Some(high), Some(low)) => {
-                rest = after.get(2..).unwrap_or_default();
-                (high * 16 + low) as u8
-            }
-            (b'+', _, _) => b' ',
-            _ => byte,
-        });
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,13 +210,5 @@ mod tests {
                 patch_kind(&body, query, "apps", "deployments").settled(&body, &current, query, "deployments");
             assert_eq!((settled.kind, settled.assumed.is_some()), (kind, assumed), "{body} {query}");
         }
-    }
-
-    #[test]
-    fn parameters_are_decoded() {
-        assert_eq!(parameter("a=1&fieldManager=my%20tool+x", "fieldManager").unwrap(), "my tool x");
-        assert_eq!(parameter("/x?force", "force").unwrap(), "");
-        assert_eq!(parameter("a=%zz%4", "a").unwrap(), "%zz%4");
-        assert_eq!(parameter("forced=1", "force"), None);
     }
 }

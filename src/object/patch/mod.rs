@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use super::MAX_DEPTH;
 
 pub(super) use fields::{Fields, Types};
-pub(super) use kind::parameter;
 pub use kind::{Recognised, patch_kind};
 
 /// The four ways in which the API server lets an object be patched.

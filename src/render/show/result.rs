@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::human::{duration, time_micros};
 use super::{Section, View};
+use crate::query::parse_duration;
 
 /// Annotations with the server's own latencies begin like this.
 pub(super) const LATENCY: &str = "apiserver.latency.k8s.io/";
@@ -61,10 +62,10 @@ impl View<'_> {
     /// The server's own latencies, largest first.
     fn latencies(&self) -> Vec<String> {
         let Some(Value::Object(annotations)) = self.event.get("annotations") else { return Vec::new() };
-        let mut found: Vec<(Option<u64>, &str, &str)> = annotations
+        let mut found: Vec<(Option<i64>, &str, &str)> = annotations
             .iter()
             .filter_map(|(key, value)| Some((key.strip_prefix(LATENCY)?, value.as_str()?)))
-            .map(|(part, text)| (go_duration_ns(text), part, text))
+            .map(|(part, text)| (parse_duration(text), part, text))
             .collect();
         found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
         found.into_iter().map(|(_, part, text)| format!("{part} {text}")).collect()
@@ -123,30 +124,6 @@ fn cause(cause: &Value) -> String {
     }
 }
 
-/// A Go duration (`1m2.5s`, `39.934µs`, `544ns`) in whole nanoseconds.
-fn go_duration_ns(text: &str) -> Option<u64> {
-    let mut total = 0f64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let (value, behind) = rest.split_at_checked(digits)?;
-        let unit_length = behind.find(|character: char| character.is_ascii_digit()).unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at_checked(unit_length)?;
-        let factor = match unit {
-            "ns" => 1.0,
-            "µs" | "μs" | "us" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 60e9,
-            "h" => 3600e9,
-            _ => return None,
-        };
-        total += value.parse::<f64>().ok()? * factor;
-        rest = behind;
-    }
-    Some(total.round() as u64)
-}
-
 /// The name of a status code, as HTTP has it.
 pub(super) fn status_name(code: i64) -> &'static str {
     match code {
@@ -181,24 +158,3 @@ pub(super) fn status_name(code: i64) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_as_go_writes_them() {
-        let cases = [
-            ("544ns", Some(544)),
-            ("39.934µs", Some(39_934)),
-            ("1.5s", Some(1_500_000_000)),
-            ("1m2.5s", Some(62_500_000_000)),
-            ("1h0m0s", Some(3_600_000_000_000)),
-            ("soon", None),
-            ("5", None),
-            ("", Some(0)),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(go_duration_ns(text), expected, "{text}");
-        }
-    }
-}
