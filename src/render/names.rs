@@ -49,7 +49,7 @@ impl Answer for NamesAnswer {
     const KIND: &'static str = "Names";
 
     fn table(&self, _: bool) -> Table {
-        table(self.names.iter())
+        table(self.names.iter(), false)
     }
 
     fn members(&self) -> Map<String, Value> {
@@ -75,29 +75,35 @@ impl Answer for NamesAnswer {
     }
 
     fn people(&self, look: &Look, out: &mut Vec<u8>) {
-        render_table(&table(self.shown().0.into_iter()), look.headers, look.zone, out);
+        render_table(&table(self.shown().0.into_iter(), true), look.headers, look.zone, out);
     }
 }
 
-fn table<'n>(names: impl Iterator<Item = &'n (Name, Tally)>) -> Table {
-    let mut table = Table::new(vec![
+/// With `next`, the flags that ask for each; programs have no use for them.
+fn table<'n>(names: impl Iterator<Item = &'n (Name, Tally)>, next: bool) -> Table {
+    let mut columns = vec![
         Column::text("kind"),
         Column::text("value"),
         Column::number("requests"),
         Column::new("first", Kind::Time),
         Column::new("last", Kind::Time),
-        Column::text("next"),
-    ]);
+    ];
+    columns.extend(next.then(|| Column::text("next")));
+    let mut table = Table::new(columns);
     for (name, tally) in names {
         let time = |time: Option<Timestamp>| time.map_or(Cell::Missing, Cell::Time);
-        table.rows.push(vec![
+        let mut row = vec![
             Cell::Text(kind(name).to_owned()),
             Cell::Text(value(name)),
             Cell::Number(tally.count),
             time(tally.first),
             time(tally.last),
-            flags(name).filter(|flags| flags.chars().count() <= LONGEST).map_or(Cell::Missing, Cell::Text),
-        ]);
+        ];
+        if next {
+            let flags = flags(name).filter(|flags| flags.chars().count() <= LONGEST);
+            row.push(flags.map_or(Cell::Missing, Cell::Text));
+        }
+        table.rows.push(row);
     }
     table
 }

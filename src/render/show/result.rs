@@ -157,4 +157,3 @@ pub(super) fn status_name(code: i64) -> &'static str {
         _ => "",
     }
 }
-
