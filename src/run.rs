@@ -6,14 +6,17 @@ use std::sync::atomic::Ordering;
 
 mod live;
 
+mod context;
 mod gather;
 mod inspect;
+mod names;
 
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::newest::Newest;
+use crate::aggregate::notes::Noting;
 use crate::aggregate::overview::{Overview, OverviewPartial};
-use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue};
+use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue, WriteRow};
 use crate::aggregate::summary::{Key, Summary, SummaryPartial};
 use crate::cli::{Command, Config, Form, Output, QueryConfig, Sort, SummaryConfig, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
@@ -45,6 +48,7 @@ pub fn run(config: Config) -> Exit {
     };
     match command {
         Command::Query(config) => ready().query(config),
+        Command::Names(config) => ready().names(config),
         Command::Summary(config) => ready().summary(config),
         Command::Inspect(format) => ready().inspect(format),
         Command::Receive(config) => receive(&config),
@@ -95,11 +99,13 @@ impl Run {
         self.scan(question, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// `--last` counts back from the newest event, so that has to be found first.
+    /// `--last` counts back from the newest event, and `--around` may name a request, so these have to be
+    /// found first.
     ///
     /// # Errors
-    /// Fails when an input can be read only once.
+    /// Fails when an input can be read only once, or there is no such request.
     fn resolve_last(&self, filter: &mut Filter) -> Result<(), Exit> {
+        self.resolve_around(filter)?;
         let Some(length) = filter.last() else { return Ok(()) };
         if let Some(pipe) = self.inputs.sources.iter().find(|source| !source.is_rereadable()) {
             self.say(&messages::last_of_pipe(&pipe.name));
@@ -110,6 +116,27 @@ impl Run {
         if let Some(newest) = newest {
             filter.set_since(Timestamp(newest.0.saturating_sub(length)));
         }
+        Ok(())
+    }
+
+    fn resolve_around(&self, filter: &mut Filter) -> Result<(), Exit> {
+        let Some(around) = filter.around() else { return Ok(()) };
+        if let Some(pipe) = self.inputs.sources.iter().find(|source| !source.is_rereadable()) {
+            self.say(&messages::around_in_pipe(&pipe.name));
+            return Err(Exit::Usage);
+        }
+        let named = Noting { filter: Filter::for_audit_id(&around.audit_id), note: &|seen| seen.event.start() };
+        let outcome = self.collect(&named);
+        let found = outcome.partial.finish();
+        let Some((_, middle)) = found.first() else {
+            self.say(&messages::evidence(&outcome.account));
+            self.say(&messages::no_such_request(&around.audit_id));
+            return Err(Exit::Usage);
+        };
+        if self.output.notes {
+            self.say(&messages::around(&around.audit_id, *middle, found.len()));
+        }
+        filter.set_around(*middle);
         Ok(())
     }
 
@@ -151,7 +178,7 @@ impl Run {
         }
         sink.head(headline(&header, self.output.color).into_owned());
         let (format, output) = (config.format.clone(), self.output);
-        let write = Box::new(move |seen: &crate::aggregate::Seen<'_, '_>, out: &mut Vec<u8>| {
+        let write: Box<WriteRow> = Box::new(move |seen: &crate::aggregate::Seen<'_, '_>, out: &mut Vec<u8>| {
             let context = RowContext {
                 source: &seen.source.name,
                 raw_line: seen.record,
@@ -160,6 +187,9 @@ impl Run {
             };
             format.row(seen.event, &context, out);
         });
+        if let Some(reach) = config.context {
+            return self.in_context(reach, &config, write, sink);
+        }
         let by = config.sort.clone();
         let key = move |event: &Event<'_>| by.as_ref().map_or(SortValue::Absent, |sort| sort_value(sort, event));
         let sort: Option<&SortKey> = config.sort.is_some().then_some(&key);
@@ -356,7 +386,6 @@ impl Run {
     }
 
     /// Prints an answer in the form that is wanted, then `notes` and what there is to say about the evidence.
-    #[expect(dead_code, reason = "for the commands to come")]
     fn give<A: answer::Answer>(&self, answer: &A, form: Form, notes: &str, account: &Account) -> Exit {
         let look = Look { format: form.format, headers: form.headers, zone: self.output.zone };
         let mut text = Vec::new();

@@ -5,9 +5,11 @@
 //! irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
 //! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
 
+pub mod context;
 pub mod evidence;
 pub mod inspect;
 pub mod losses;
+pub mod names;
 pub mod newest;
 pub mod notes;
 pub mod overview;

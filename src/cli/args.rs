@@ -84,7 +84,8 @@ pub(super) struct QueryArgs {
     pub(super) filter: FilterArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
-    /// Output format: table, wide, json, yaml, csv, raw, name, custom-columns=HEADER:.path,…, jsonpath=TEMPLATE
+    /// Output format: table, wide, json, yaml, csv, raw, name, custom-columns=HEADER:.path,…, jsonpath=TEMPLATE;
+    /// names (names=json, names=csv): the users, addresses, agents and objects to look at next
     #[arg(short, long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
     pub(super) output: String,
     /// Sort rows by time, start, user, verb, resource, namespace, name, code, latency, or a path such as .userAgent;
@@ -100,6 +101,15 @@ pub(super) struct QueryArgs {
     /// Print only the last N rows; in input order requests that never ended come last
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(super) tail: Option<usize>,
+    /// Also print N requests before each that matches, whether they match or not (files and pipes, in input order)
+    #[arg(short = 'B', long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(super) before_context: Option<u16>,
+    /// Also print N requests after each that matches; -A is --all-namespaces, as in kubectl
+    #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(super) after_context: Option<u16>,
+    /// Also print N requests before and after each that matches
+    #[arg(short = 'C', long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(super) context: Option<u16>,
     /// Leave out the header row
     #[arg(long, help_heading = "Output")]
     pub(super) no_headers: bool,
@@ -232,8 +242,8 @@ pub(super) struct FilterArgs {
     /// Before this time; written as for --since
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) until: Option<String>,
-    /// Around this time
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "last"])]
+    /// Around this time, or around the request with this audit id (files only)
+    #[arg(long, value_name = "TIME|AUDIT-ID", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "last"])]
     pub(super) around: Option<String>,
     /// How far --around reaches, both ways (default 5m)
     #[arg(long, value_name = "DURATION", requires = "around")]

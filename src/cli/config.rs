@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::answer::Form;
 use super::args::{Cli, CommonArgs, FilterArgs, InspectArgs, QueryArgs, Sub, SummaryArgs};
 use super::receive::receive;
+use crate::aggregate::context::Reach;
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 use crate::input::seek::STEP;
@@ -63,6 +64,8 @@ pub struct Output {
 pub enum Command {
     /// Rows.
     Query(QueryConfig),
+    /// Whom and what to look at next.
+    Names(NamesConfig),
     /// Counts.
     Summary(SummaryConfig),
     /// The evidence.
@@ -89,8 +92,20 @@ pub struct QueryConfig {
     pub limit: Option<u64>,
     /// Only the last rows.
     pub tail: Option<usize>,
+    /// How many neighbours of a match are printed with it.
+    pub context: Option<Reach>,
     /// Whether there is a header.
     pub headers: bool,
+    /// Whether no match means status 1.
+    pub exit_status: bool,
+}
+
+/// What `query -o names` was asked.
+pub struct NamesConfig {
+    /// Which requests.
+    pub filter: Filter,
+    /// How it is printed.
+    pub form: Form,
     /// Whether no match means status 1.
     pub exit_status: bool,
 }
@@ -164,12 +179,19 @@ fn query(args: QueryArgs) -> Result<Config, String> {
     if follow {
         refuse_with_follow(&args)?;
     }
+    if let Some(format) = names_format(&args.output)? {
+        return names(args, format);
+    }
     let format = RowFormat::parse(&args.output)?;
     let sort = args.sort_by.as_deref().map(sort).transpose()?;
     // Reversing input order alone would need all of it; by time it means something.
     let sort = sort.or_else(|| args.reverse.then_some(Sort::Time));
+    let context = context(&args)?;
     let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
     let (filter, hints) = filter(args.filter)?;
+    if follow {
+        refuse_around(&filter)?;
+    }
     let command = Command::Query(QueryConfig {
         filter,
         format,
@@ -177,11 +199,66 @@ fn query(args: QueryArgs) -> Result<Config, String> {
         reverse: args.reverse,
         limit: args.limit,
         tail: args.tail,
+        context,
         headers: !args.no_headers,
         exit_status: args.exit_status,
     });
     let config = finish(command, args.input.files, &args.common, unit, read_all, hints)?;
     Ok(Config { follow, ..config })
+}
+
+/// How many neighbours of a match are wanted. They are those in the input, so its order must stay.
+fn context(args: &QueryArgs) -> Result<Option<Reach>, String> {
+    let given = [
+        ("--before-context", args.before_context),
+        ("--after-context", args.after_context),
+        ("--context", args.context),
+    ];
+    let Some((flag, _)) = given.into_iter().find(|(_, rows)| rows.is_some()) else { return Ok(None) };
+    let others = [
+        ("--sort-by", args.sort_by.is_some()),
+        ("--reverse", args.reverse),
+        ("--tail", args.tail.is_some()),
+        ("--follow", args.follow.follow),
+    ];
+    if let Some((other, _)) = others.into_iter().find(|(_, given)| *given) {
+        let why = "what stands around a match is known in the order of the input alone";
+        return Err(format!("{flag} with {other}: {why}\n  help: leave one of them out"));
+    }
+    let rows = |own: Option<u16>| usize::from(own.or(args.context).unwrap_or(0));
+    Ok(Some(Reach { before: rows(args.before_context), after: rows(args.after_context) }))
+}
+
+/// How names are wanted, if they are: `names`, `names=json`, `names=csv`.
+fn names_format(output: &str) -> Result<Option<AnswerFormat>, String> {
+    let Some(rest) = output.strip_prefix("names") else { return Ok(None) };
+    let known = [("names", AnswerFormat::Table), ("names=json", AnswerFormat::Json), ("names=csv", AnswerFormat::Csv)];
+    if rest.is_empty() || rest.starts_with('=') { format(output, &known).map(Some) } else { Ok(None) }
+}
+
+/// Names are counted over all requests that match, so nothing about rows applies to them.
+fn names(args: QueryArgs, format: AnswerFormat) -> Result<Config, String> {
+    let given = [
+        ("--follow", args.follow.follow),
+        ("--sort-by", args.sort_by.is_some()),
+        ("--reverse", args.reverse),
+        ("--limit", args.limit.is_some()),
+        ("--tail", args.tail.is_some()),
+        ("--before-context", args.before_context.is_some()),
+        ("--after-context", args.after_context.is_some()),
+        ("--context", args.context.is_some()),
+    ];
+    if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
+        return Err(format!(
+            "{flag} with -o names: names are counted over all requests that match\n  \
+             help: leave {flag} out"
+        ));
+    }
+    let form = Form { format, headers: !args.no_headers };
+    let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
+    let (filter, hints) = filter(args.filter)?;
+    let command = Command::Names(NamesConfig { filter, form, exit_status: args.exit_status });
+    finish(command, args.input.files, &args.common, unit, read_all, hints)
 }
 
 fn summary(args: SummaryArgs) -> Result<Config, String> {
@@ -202,7 +279,12 @@ fn summary(args: SummaryArgs) -> Result<Config, String> {
         refuse_last(&args.log.filter)?;
     }
     let (over_time, top) = (args.every.is_some(), args.top);
-    let command = |filter| Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }));
+    let command = |filter| {
+        if follow {
+            refuse_around(&filter)?;
+        }
+        Ok(Command::Summary(SummaryConfig { filter, keys, over_time, top, form }))
+    };
     Ok(Config { follow, ..args.log.resolve(command)? })
 }
 
@@ -269,6 +351,16 @@ fn refuse_last(args: &FilterArgs) -> Result<(), String> {
     if args.last.is_some() {
         return Err("--last with --follow: the log has no newest event yet to count back from\n  \
              help: give --since, which counts back from now"
+            .to_owned());
+    }
+    Ok(())
+}
+
+/// A request must be found before what is around it, and a live log is read once.
+fn refuse_around(filter: &Filter) -> Result<(), String> {
+    if filter.around().is_some() {
+        return Err("--around with an audit id and --follow: the request would have to be found first\n  \
+             help: give --around with its time"
             .to_owned());
     }
     Ok(())

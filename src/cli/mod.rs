@@ -11,6 +11,6 @@ mod receive;
 
 pub use answer::Form;
 pub use args::completion_script;
-pub use config::{Command, Config, Output, QueryConfig, Sort, SummaryConfig, resolve};
+pub use config::{Command, Config, NamesConfig, Output, QueryConfig, Sort, SummaryConfig, resolve};
 pub use interrupt::stop_on_interrupt;
 pub use pace::Pace;

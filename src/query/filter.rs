@@ -9,7 +9,7 @@ use super::error::QueryError;
 use super::items::{Item, NONE, split, split_all};
 use super::pattern::Patterns;
 use super::resource::Resources;
-use super::when::{Span, TimeFlags, check_span, duration};
+use super::when::{AroundRequest, Span, TimeFlags, around_request, check_span, duration};
 use super::words::{DECISIONS, LEVELS, STAGES, check_word, verb_hint};
 use crate::event::{Event, Stage, Text, Timestamp};
 
@@ -19,6 +19,7 @@ pub struct Filter {
     tests: Vec<Test>,
     span: Span,
     last: Option<i64>,
+    around: Option<AroundRequest>,
     source: Option<Patterns>,
 }
 
@@ -48,7 +49,8 @@ enum Test {
 impl Filter {
     /// Whether every event matches.
     pub fn is_empty(&self) -> bool {
-        self.tests.is_empty() && self.span.is_everything() && self.last.is_none() && self.source.is_none()
+        let always = self.span.is_everything() && self.last.is_none() && self.around.is_none();
+        always && self.tests.is_empty() && self.source.is_none()
     }
 
     /// Whether the event matches. Time first: it is read already and often decides.
@@ -87,6 +89,24 @@ impl Filter {
         self.last
     }
 
+    /// The filter that requests with this audit id match, and no others.
+    pub fn for_audit_id(audit_id: &str) -> Self {
+        Filter { tests: vec![Test::AuditId(Patterns::of_word(audit_id))], ..Filter::default() }
+    }
+
+    /// The request whose time is the middle of the window, if one was named. Whoever finds it calls
+    /// [`Filter::set_around`]; until then `matches` pays no heed to it.
+    pub fn around(&self) -> Option<&AroundRequest> {
+        self.around.as_ref()
+    }
+
+    /// Lets nothing match that is not in the window around `middle`.
+    pub fn set_around(&mut self, middle: Timestamp) {
+        if let Some(around) = self.around.take() {
+            self.span.narrow_to(middle, around.width);
+        }
+    }
+
     /// Lets nothing before `since` match; a later bound that was given stays.
     pub fn set_since(&mut self, since: Timestamp) {
         self.span.raise_since(since);
@@ -120,12 +140,15 @@ impl Filter {
         }
         tests.sort_by_key(Test::cost);
         let source = (!spec.source.is_empty()).then(|| Patterns::compile(&split_all("--source", &spec.source)?));
-        let span = check_span(time_flags(spec), now)?;
+        let times = time_flags(spec);
+        let around = around_request(times, now)?;
+        let times = if around.is_some() { TimeFlags { around: None, window: None, ..times } } else { times };
+        let span = check_span(times, now)?;
         if let Some(since) = span.since.filter(|since| *since > now) {
             hints.push(format!("the time asked for begins at {}, which is in the future", since.to_rfc3339()));
         }
         let last = spec.last.as_deref().map(|text| duration("--last", text)).transpose()?;
-        Ok(Filter { tests, span, last, source: source.transpose()? })
+        Ok(Filter { tests, span, last, around, source: source.transpose()? })
     }
 }
 

@@ -29,7 +29,7 @@ pub use error::QueryError;
 pub use filter::Filter;
 pub use resource::known as known_resources;
 pub use resource_table::{RESOURCES, Resource, SUBRESOURCES};
-pub use when::parse_duration;
+pub use when::{AroundRequest, parse_duration};
 pub use words::{DECISIONS, LEVELS, STAGES, VERBS};
 
 /// What the filter flags said, as typed: each `Vec` holds the values of all uses of that flag, not
@@ -77,7 +77,7 @@ pub struct FilterSpec {
     pub since: Option<String>,
     /// `--until`: the moment after the last.
     pub until: Option<String>,
-    /// `--around`: middle of a window.
+    /// `--around`: middle of a window, a time or the audit id of a request.
     pub around: Option<String>,
     /// `--window`: how far the window reaches to either side, five minutes by default.
     pub window: Option<String>,

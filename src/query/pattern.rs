@@ -99,6 +99,11 @@ impl Patterns {
         Ok(patterns)
     }
 
+    /// What lets one word pass, whatever letters it has.
+    pub(super) fn of_word(word: &str) -> Self {
+        Patterns { positive: Set::words([word]), negative: Set::default() }
+    }
+
     /// The words of which a value that passes must be one; none if others can pass too.
     pub(super) fn words(&self) -> Option<Vec<&[u8]>> {
         let Set { exact, globs, regexes, absent } = &self.positive;

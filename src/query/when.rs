@@ -5,6 +5,8 @@ use crate::event::Timestamp;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
+/// How far a window reaches to either side unless told.
+const WINDOW: i64 = 300 * SECOND;
 
 /// What can be written for a moment, for help lines.
 pub(super) const MOMENT_FORMS: &str =
@@ -134,6 +136,13 @@ impl Span {
         self.since = self.since.max(Some(since));
     }
 
+    /// Keeps what is no further from `middle` than `width`.
+    pub(super) fn narrow_to(&mut self, middle: Timestamp, width: i64) {
+        self.raise_since(Timestamp(middle.0.saturating_sub(width)));
+        // Both ends belong to the window, the span's end does not.
+        self.lower_until(Timestamp(middle.0.saturating_add(width).saturating_add(1)));
+    }
+
     fn lower_until(&mut self, until: Timestamp) {
         self.until = Some(self.until.map_or(until, |old| old.min(until)));
     }
@@ -161,10 +170,8 @@ pub(super) fn check_span(flags: TimeFlags<'_>, now: Timestamp) -> Result<Span, Q
     let window = flags.window.map(|text| duration("--window", text)).transpose()?;
     match (flags.around, window) {
         (Some(text), window) => {
-            let (middle, width) = (moment("--around", text, now)?, window.unwrap_or(300 * SECOND));
-            span.raise_since(Timestamp(middle.0.saturating_sub(width)));
-            // Both ends belong to the window, the span's end does not.
-            span.lower_until(Timestamp(middle.0.saturating_add(width).saturating_add(1)));
+            let (middle, width) = (moment("--around", text, now)?, window.unwrap_or(WINDOW));
+            span.narrow_to(middle, width);
             let outside = span.since >= span.until;
             let error = QueryError::new("--around", text, 0, "the window lies outside --since and --until");
             if outside { Err(error) } else { Ok(span) }
@@ -175,6 +182,32 @@ pub(super) fn check_span(flags: TimeFlags<'_>, now: Timestamp) -> Result<Span, Q
         }
         (None, None) => Ok(span),
     }
+}
+
+/// What a window lies around, when that is a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AroundRequest {
+    /// Its audit id.
+    pub audit_id: String,
+    /// How far the window reaches to either side, in nanoseconds.
+    pub width: i64,
+}
+
+/// The request that `--around` names by its audit id, if it names no time.
+pub(super) fn around_request(flags: TimeFlags<'_>, now: Timestamp) -> Result<Option<AroundRequest>, QueryError> {
+    let named = flags.around.map(str::trim).filter(|text| is_audit_id(text) && parse_moment(text, now).is_none());
+    let Some(audit_id) = named else { return Ok(None) };
+    let width = flags.window.map(|text| duration("--window", text)).transpose()?;
+    Ok(Some(AroundRequest { audit_id: audit_id.to_owned(), width: width.unwrap_or(WINDOW) }))
+}
+
+/// Whether a text looks like an audit id, and not like a time that was mistyped. The API server makes UUIDs;
+/// clients may send others.
+fn is_audit_id(text: &str) -> bool {
+    let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let (mut groups, digit) = (text.split('-'), text.bytes().any(|b| b.is_ascii_digit()));
+    let year = |group: &str| group.len() == 4 && group.bytes().all(|b| b.is_ascii_digit());
+    letters && digit && text.len() >= 8 && text.contains('-') && !groups.next().is_none_or(year)
 }
 
 fn check_order(flags: TimeFlags<'_>, span: Span) -> Result<(), QueryError> {
@@ -282,6 +315,21 @@ mod tests {
         let span = check_span(around, now).unwrap();
         assert!(span.has(Some(time("2024-05-01T11:01:00Z"))) && !span.has(Some(time("2024-05-01T10:59:59Z"))));
         assert!(Span::default().has(None));
+    }
+
+    #[test]
+    fn audit_ids_are_told_from_times() {
+        let now = time("2024-05-01T12:00:00Z");
+        let id = |text: &str| {
+            let flags = TimeFlags { around: Some(text), window: Some("1m"), ..Default::default() };
+            around_request(flags, now).unwrap().map(|around| (around.audit_id, around.width / SECOND))
+        };
+        for text in ["1dc07bf9-b995-4fd6-8865-a3798e079387", "20240501-b995-4fd6-8865-a3798e079387", "my-request_7"] {
+            assert_eq!(id(text), Some((text.to_owned(), 60)), "{text}");
+        }
+        for text in ["2024-05-01", "2024-13-01", "-15m", "1h30m", "yesterday", "tomorrow", "12:00", "@1714564800", ""] {
+            assert_eq!(id(text), None, "{text}");
+        }
     }
 
     #[test]

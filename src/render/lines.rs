@@ -16,7 +16,8 @@ use crate::event::Event;
 use crate::event::write_json;
 use serde_json::Value;
 
-const NAMES: [&str; 9] = ["table", "wide", "json", "yaml", "csv", "raw", "name", "custom-columns", "jsonpath"];
+const NAMES: [&str; 10] =
+    ["table", "wide", "json", "yaml", "csv", "raw", "name", "names", "custom-columns", "jsonpath"];
 
 /// The least width of a custom column.
 const CUSTOM_WIDTH: usize = 16;

@@ -3,6 +3,7 @@
 use super::human;
 use super::sanitize::text_for_terminal;
 use crate::aggregate::evidence::{Account, DamageRow};
+use crate::event::Timestamp;
 use crate::input::source::Discovery;
 use crate::parse::records::{Bucket, UNFINISHED_LAST_LINE};
 
@@ -21,6 +22,31 @@ pub fn last_of_pipe(name: &str) -> String {
          help: read from files, or give --since\n",
         text_for_terminal(name)
     )
+}
+
+/// `--around` names a request, which must be found first, and an input can be read only once.
+pub fn around_in_pipe(name: &str) -> String {
+    format!(
+        "auditq: --around: {} is a pipe, and finding a request and what is around it means reading it twice\n  \
+         help: read from files, or give --around with a time\n",
+        text_for_terminal(name)
+    )
+}
+
+/// `--around` names a request that is not there.
+pub fn no_such_request(audit_id: &str) -> String {
+    format!(
+        "auditq: --around: no request has the audit id `{}`, which is no time either\n  \
+         help: `-o wide` shows audit ids; times are written as in 2024-05-01T12:00:00Z\n",
+        text_for_terminal(audit_id)
+    )
+}
+
+/// What time `--around` means by a request; `requests` have its audit id.
+pub fn around(audit_id: &str, time: Timestamp, requests: usize) -> String {
+    let id = text_for_terminal(audit_id);
+    let several = if requests > 1 { format!(", the first of {requests} with that audit id") } else { String::new() };
+    format!("auditq: note: around {}, when {id} arrived{several}\n", time.to_rfc3339())
 }
 
 /// Reading was interrupted; `total` is the size of the input where that is known.

@@ -15,6 +15,7 @@ pub mod human;
 pub mod inspect;
 mod lines;
 pub mod messages;
+pub mod names;
 mod path;
 pub mod progress;
 pub mod receive;

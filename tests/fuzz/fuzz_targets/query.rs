@@ -2,9 +2,11 @@
 
 #![no_main]
 
-use auditq::event::{Event, Format, Timestamp};
+use auditq::event::{Event, Format, RawJson, Timestamp};
 use auditq::query::{FilterSpec, check};
 use libfuzzer_sys::fuzz_target;
+
+const BODY: &[u8] = br#"{"spec":{"n":1,"d":0.5,"l":[{"a":"x"},{"a":null}],"m":{"k":true}}}"#;
 
 fuzz_target!(|text: &str| {
     let mut spec = FilterSpec::default();
@@ -34,6 +36,7 @@ fuzz_target!(|text: &str| {
             "around" => spec.around = Some(value),
             "window" => spec.window = Some(value),
             "last" => spec.last = Some(value),
+            "where" => spec.expressions.push(value),
             _ => spec.failed = true,
         }
     }
@@ -41,6 +44,12 @@ fuzz_target!(|text: &str| {
     match check(&spec, Timestamp(1_773_043_200_000_000_000)) {
         Ok(checked) => {
             let _ = checked.filter.matches(&Event::empty(b"", Format::V1));
+            // Something for expressions to look into.
+            let mut event = Event::empty(BODY, Format::V1);
+            event.request_object = Some(RawJson(BODY));
+            event.user.groups = Some(RawJson(br#"["a","b"]"#));
+            event.verb = Some("get".into());
+            let _ = checked.filter.matches(&event);
         }
         Err(error) => {
             let _ = error.to_string();
