@@ -14,7 +14,7 @@ use auditq::event::write_json;
 use auditq::input::source::Discovery;
 use auditq::parse::records::is_definite_start;
 use auditq::query::Filter;
-use auditq::render::sentences::sentence;
+use auditq::render::sentences::sentences;
 use auditq::render::{TimeZoneChoice, document, inspect};
 use auditq::scan::{CHUNK, Options, Unit};
 use common::library::{Reading, blocks, options, run, source, sources, streamed, whole};
@@ -50,7 +50,13 @@ fn answers(inputs: &Discovery, how: &Options) -> String {
     let groups = document::summary(&keys, how.unit, &total, long_running, &groups, &grouped.account);
     let (_, outcome) = run(inputs, how, &Overview { filter: Filter::default() });
     let answer = outcome.partial.finish(60);
-    let overview = document::overview(how.unit, &answer, &sentence(how.unit, &answer), None, &outcome.account);
+    let overview = document::overview(
+        how.unit,
+        &answer,
+        &sentences(how.unit, &answer, TimeZoneChoice::Utc),
+        None,
+        &outcome.account,
+    );
     assert_eq!(outcome.account, grouped.account, "the account does not depend on the question");
     let inspected = inspected(inputs, how);
     let rows = rows(inputs, how);
