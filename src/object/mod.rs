@@ -6,6 +6,8 @@
 //! ([`MAX_DEPTH`]), lists are matched by hashed keys, and what a body cannot tell is said instead of guessed.
 
 pub mod diff;
+#[cfg(test)]
+mod laws;
 pub mod patch;
 pub mod path;
 pub mod replay;

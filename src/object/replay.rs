@@ -188,6 +188,12 @@ impl Replay {
         let Some(current) = self.current() else {
             return Effect::Unknown(format!("{name} of an object that was not recorded before"));
         };
+        // What was made from requests alone lacks defaults, so whether elements were sent whole does not show.
+        let recognised = match self.source {
+            Source::Recorded => recognised.settled(body, current, &step.uri_query, &self.resource),
+            _ => recognised,
+        };
+        let name = recognised.kind.name();
         let manager = manager(step);
         let asked = Patch {
             kind: recognised.kind,
@@ -289,7 +295,7 @@ impl Replay {
             return self.end(how);
         }
         let effect = match self.current() {
-            Some(current) => Effect::Is(terminating(current, step), "being deleted".to_owned()),
+            Some(current) => Effect::Is(terminating(current, &self.resource, step), "being deleted".to_owned()),
             None => Effect::Unknown("being deleted; the object was not recorded before".to_owned()),
         };
         self.take(effect);
@@ -297,20 +303,13 @@ impl Replay {
 
     /// Whether a deletion of which no result was recorded takes time by the nature of the object.
     fn is_graceful(&self, step: &Step) -> bool {
-        let options = step.request.as_ref().map(|request| request.get("deleteOptions").unwrap_or(request));
-        let option = |name: &str| options.and_then(|options| options.get(name));
         match self.resource.as_str() {
             "namespaces" => true,
             "pods" => {
                 let runs = self.current().is_none_or(|pod| pod.pointer("/spec/nodeName").is_some());
-                let at_once = option("gracePeriodSeconds").and_then(Value::as_i64) == Some(0);
-                runs && !at_once && parameter(&step.uri_query, "gracePeriodSeconds").as_deref() != Some("0")
+                runs && grace_period(step).as_ref().and_then(Value::as_u64) != Some(0)
             }
-            _ => {
-                let policy = option("propagationPolicy").and_then(Value::as_str).map(str::to_owned);
-                let policy = policy.or_else(|| parameter(&step.uri_query, "propagationPolicy"));
-                matches!(policy.as_deref(), Some("Foreground" | "Orphan"))
-            }
+            _ => matches!(propagation(step).as_deref(), Some("Foreground" | "Orphan")),
         }
     }
 
@@ -370,9 +369,7 @@ fn is_deletion(step: &Step) -> bool {
 }
 
 fn is_dry_run(step: &Step) -> bool {
-    let options = step.request.as_ref().filter(|_| is_deletion(step));
-    let options = options.map(|options| options.get("deleteOptions").unwrap_or(options));
-    let in_body = options.and_then(|options| options.get("dryRun")).and_then(Value::as_array);
+    let in_body = delete_option(step, "dryRun").filter(|_| is_deletion(step)).and_then(Value::as_array);
     in_body.is_some_and(|list| !list.is_empty())
         || parameter(&step.uri_query, "dryRun").is_some_and(|run| !run.is_empty())
 }
@@ -428,19 +425,51 @@ fn is_finished(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string) && !is_waiting(object)
 }
 
-fn terminating(current: &Value, step: &Step) -> Value {
+/// An object that was asked to go and has not gone: what keeps it is as far as it is not known what it usually is.
+fn terminating(current: &Value, resource: &str, step: &Step) -> Value {
     let mut object = current.clone();
+    if resource == "namespaces" && object.pointer("/spec/finalizers").is_none() {
+        let spec = current.get("spec").cloned().unwrap_or_else(|| json!({}));
+        object = with_member(&object, "spec", Some(&with_member(&spec, "finalizers", Some(&json!(["kubernetes"])))));
+    }
+    let grace = grace_period(step).or_else(|| current.pointer("/spec/terminationGracePeriodSeconds").cloned());
+    let finalizer = match propagation(step).as_deref() {
+        Some("Foreground") => Some("foregroundDeletion"),
+        Some("Orphan") => Some("orphan"),
+        _ => None,
+    };
     let Some(metadata) = metadata_mut(&mut object) else { return object };
     if let Some(time) = &step.time {
         metadata.entry("deletionTimestamp").or_insert_with(|| time.as_str().into());
     }
-    if current.pointer("/spec/terminationGracePeriodSeconds").is_some() {
-        // What it was given is not known; that it was given time is.
-        metadata
-            .entry("deletionGracePeriodSeconds")
-            .or_insert_with(|| current["spec"]["terminationGracePeriodSeconds"].clone());
+    if resource == "pods" {
+        metadata.entry("deletionGracePeriodSeconds").or_insert_with(|| grace.unwrap_or_else(|| json!(30)));
+    }
+    if let Some(finalizer) = finalizer
+        && let Some(list) = metadata.entry("finalizers").or_insert_with(|| json!([])).as_array_mut()
+    {
+        list.push(finalizer.into());
     }
     object
+}
+
+/// The options of a deletion or eviction.
+fn delete_option<'s>(step: &'s Step, name: &str) -> Option<&'s Value> {
+    let request = step.request.as_ref()?;
+    request.get("deleteOptions").unwrap_or(request).get(name)
+}
+
+fn grace_period(step: &Step) -> Option<Value> {
+    let in_query = || parameter(&step.uri_query, "gracePeriodSeconds").and_then(|text| text.parse::<u64>().ok());
+    delete_option(step, "gracePeriodSeconds")
+        .filter(|value| value.is_u64())
+        .cloned()
+        .or_else(|| in_query().map(Value::from))
+}
+
+fn propagation(step: &Step) -> Option<String> {
+    let in_body = delete_option(step, "propagationPolicy").and_then(Value::as_str).map(str::to_owned);
+    in_body.or_else(|| parameter(&step.uri_query, "propagationPolicy"))
 }
 
 fn metadata_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
@@ -669,7 +698,7 @@ mod tests {
 
     #[test]
     fn pods_are_bound_and_end_in_two_steps() {
-        let pod = json!({"kind": "Pod", "metadata": {"name": "x"}, "spec": {"terminationGracePeriodSeconds": 30}});
+        let pod = json!({"kind": "Pod", "metadata": {"name": "x"}, "spec": {}});
         let binding = json!({"kind": "Binding", "target": {"kind": "Node", "name": "node-1"}});
         let at_once = json!({"gracePeriodSeconds": 0});
         let eviction = json!({"kind": "Eviction", "deleteOptions": {}});
@@ -713,6 +742,21 @@ mod tests {
         assert_eq!(gone(&steps), [false, false, true, false]);
         let silent = steps.map(|step| Step { response: None, time: Some("2026-03-02T10:00:00Z".to_owned()), ..step });
         assert_eq!(gone(&silent), [false, false, true, false]);
+    }
+
+    #[test]
+    fn what_takes_time_by_nature_is_not_gone_at_once() {
+        let time = || Some("2026-03-02T10:00:00Z".to_owned());
+        let gone = |resource: &str, options: Value| {
+            let object = json!({"kind": if resource == "namespaces" { "Namespace" } else { "Deployment" }, "metadata": {"name": "x"}});
+            let deleted = Step { time: time(), ..step("delete", "", options, Value::Null) };
+            replay("", resource, &[step("create", "", object, Value::Null), deleted])[1].gone
+        };
+        assert!(!gone("namespaces", Value::Null));
+        assert!(!gone("deployments", json!({"propagationPolicy": "Foreground"})));
+        assert!(gone("deployments", json!({"propagationPolicy": "Background"})));
+        assert!(gone("deployments", Value::Null));
+        assert!(gone("pods", Value::Null), "it was never bound to a node");
     }
 
     #[test]

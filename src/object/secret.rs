@@ -22,7 +22,8 @@ pub fn mask_changes(changes: &mut [Change], resource: &str) {
     for change in changes.iter_mut().filter(|_| !rules.is_empty()) {
         let path = Path::parse(&change.path).map_or_else(|_| Vec::new(), |path| path.segments().to_vec());
         for rule in &rules {
-            let shared = path.iter().zip(rule).take_while(|(step, rule)| rule.includes(step)).count();
+            let shared =
+                path.iter().zip(rule).take_while(|(step, rule)| rule.includes(step) || step.includes(rule)).count();
             if shared == path.len() || shared == rule.len() {
                 let rest = rule.get(shared..).unwrap_or_default();
                 change.before.iter_mut().chain(&mut change.after).for_each(|value| hide(value, rest));
@@ -152,5 +153,11 @@ mod tests {
             assert!(!changes.is_empty() && !format!("{changes:?}").contains("hunter"), "{changes:?}");
         }
         assert!(masked(&secret("hunter2"), &secret("hunter2")).is_empty());
+        for path in ["[*].password", "data[*]", "*.*", "data"] {
+            let after = Some(if path == "data" { json!({"a": "hunter2"}) } else { json!("hunter2") });
+            let mut changes = [Change { path: path.to_owned(), before: None, after }];
+            mask_changes(&mut changes, "secrets");
+            assert!(!format!("{changes:?}").contains("hunter"), "{changes:?}");
+        }
     }
 }

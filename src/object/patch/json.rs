@@ -13,17 +13,20 @@ const MAX_OPERATIONS: usize = 10_000;
 const MAX_COPIED: usize = 1_000_000;
 
 pub(super) fn apply(current: &Value, patch: &Value) -> Result<Value, Impossible> {
+    // The reader's own words would repeat values, which may be a Secret's.
     let operations: Vec<PatchOperation> = serde_json::from_value(patch.clone())
-        .map_err(|error| Impossible(format!("the JSON patch is damaged: {error}")))?;
+        .map_err(|_| Impossible("the JSON patch holds what is no operation".to_owned()))?;
     if operations.len() > MAX_OPERATIONS {
         return Err(Impossible(format!("the JSON patch has more than {MAX_OPERATIONS} operations")));
     }
     let mut patched = current.clone();
     let mut copied = 0;
-    for operation in operations {
+    for (place, operation) in operations.into_iter().enumerate() {
         limit(&operation, &patched, &mut copied)?;
-        json_patch::patch(&mut patched, std::slice::from_ref(&operation))
-            .map_err(|error| Impossible(format!("the JSON patch does not fit what is known of the object: {error}")))?;
+        json_patch::patch(&mut patched, std::slice::from_ref(&operation)).map_err(|error| {
+            let (path, kind) = (error.path, error.kind);
+            Impossible(format!("operation {} of the JSON patch, at `{path}`: {kind}", place + 1))
+        })?;
     }
     Ok(in_order_of(patched, current))
 }

@@ -3,6 +3,8 @@
 //! An audit event does not say with which content type a patch was sent, so it is told from what was sent and
 //! from the query of the request.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::super::schema::{self, ListType};
@@ -50,6 +52,87 @@ pub fn patch_kind(body: &Value, uri_query: &str, group: &str, resource: &str) ->
         "the log does not say whether lists were merged or replaced; kubectl's strategic merge patch is assumed",
     );
     Recognised { kind: PatchKind::Strategic, assumed }
+}
+
+impl Recognised {
+    /// The kind, now that the object before the patch is known. A merge patch replaces lists, so what it sends of
+    /// an element is all of it; a body that sends less most likely meant to merge. One that sends whole elements,
+    /// but not all of them, is a merge patch, unless `kubectl patch` sent it, whose default is the other.
+    pub(in super::super) fn settled(
+        self,
+        body: &Value,
+        current: &Value,
+        uri_query: &str,
+        resource: &str,
+    ) -> Recognised {
+        if self.assumed.is_none() {
+            return self;
+        }
+        let mut lists = Lists { resource, partial: false, missing: false };
+        lists.look(current, body, "", "");
+        let by_kubectl = parameter(uri_query, "fieldManager").is_some_and(|manager| manager.starts_with("kubectl"));
+        match (lists.partial, lists.missing) {
+            // Both kinds make the same of it.
+            (false, false) => Recognised { kind: PatchKind::Strategic, assumed: None },
+            (true, _) => self,
+            (false, true) if by_kubectl => self,
+            (false, true) => Recognised {
+                kind: PatchKind::Merge,
+                assumed: Some(
+                    "the log does not say whether lists were merged or replaced; replaced is assumed, for whole elements were sent",
+                ),
+            },
+        }
+    }
+}
+
+/// What a body sends of lists with keys that the object has.
+struct Lists<'a> {
+    resource: &'a str,
+    /// Of some element, not all members.
+    partial: bool,
+    /// Not all elements.
+    missing: bool,
+}
+
+impl Lists<'_> {
+    fn look(&mut self, current: &Value, body: &Value, parent: &str, field: &str) {
+        match (current, body) {
+            (Value::Object(current), Value::Object(body)) => {
+                for (name, body) in body {
+                    if let Some(current) = current.get(name) {
+                        self.look(current, body, field, name);
+                    }
+                }
+            }
+            (Value::Array(current), Value::Array(body)) => {
+                let key_of = |element: &Value| match schema::strategic(self.resource, parent, field) {
+                    ListType::Map([key, ..]) => schema::key_text(element, key),
+                    ListType::Set => Some(element.to_string()),
+                    // One value, which both kinds replace.
+                    _ => None,
+                };
+                let sent: HashMap<Option<String>, &Value> =
+                    body.iter().map(|element| (key_of(element), element)).collect();
+                let current: Vec<(Option<String>, &Value)> =
+                    current.iter().map(|element| (key_of(element), element)).collect();
+                for (key, current) in current.into_iter().filter(|(key, _)| key.is_some()) {
+                    match sent.get(&key) {
+                        Some(sent) => self.look_at_element(current, sent, parent, field),
+                        None => self.missing = true,
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn look_at_element(&mut self, current: &Value, sent: &Value, parent: &str, field: &str) {
+        if let (Value::Object(current), Value::Object(sent)) = (current, sent) {
+            self.partial |= current.keys().any(|name| !sent.contains_key(name));
+        }
+        self.look(current, sent, parent, field);
+    }
 }
 
 /// An applied object names its type, and its manager is given; `force` is refused with anything else.
@@ -130,6 +213,29 @@ mod tests {
         for (body, query, group, kind, assumed) in cases {
             let recognised = patch_kind(&body, query, group, "deployments");
             assert_eq!((recognised.kind, recognised.assumed.is_some()), (kind, assumed), "{body} {query} {group}");
+        }
+    }
+
+    #[test]
+    fn the_object_before_tells_more() {
+        let containers = |list: Value| json!({"spec": {"template": {"spec": {"containers": list}}}});
+        let current = containers(json!([{"name": "a", "image": "1", "args": []}, {"name": "b", "image": "1"}]));
+        let cases = [
+            (json!([{"name": "a", "image": "2"}]), "", PatchKind::Strategic, true),
+            (json!([{"name": "a", "image": "2", "args": []}]), "", PatchKind::Merge, true),
+            (json!([{"name": "b", "image": "2"}]), "fieldManager=kubectl-patch", PatchKind::Strategic, true),
+            (
+                json!([{"name": "a", "image": "2", "args": []}, {"name": "b", "image": "1"}]),
+                "",
+                PatchKind::Strategic,
+                false,
+            ),
+        ];
+        for (list, query, kind, assumed) in cases {
+            let body = containers(list);
+            let settled =
+                patch_kind(&body, query, "apps", "deployments").settled(&body, &current, query, "deployments");
+            assert_eq!((settled.kind, settled.assumed.is_some()), (kind, assumed), "{body} {query}");
         }
     }
 
