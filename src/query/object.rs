@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused_before_a_file_is_opened() {
         for (text, at) in
-            [("audit.log", 0), ("./a/b", 0), ("deploy", 0), ("deploy/", 7), ("a,pod/x/y", 6), ("!po/x", 1)]
+            [("audit.log", 0), ("./a/b", 0), ("deploy", 0), ("deploy/", 7), ("po/a,pod/x/y", 9), ("!po/x", 1)]
         {
             assert_eq!(Objects::parse(text, &mut Vec::new()).unwrap_err().at, at, "{text}");
         }

@@ -154,7 +154,8 @@ impl Names {
 
     /// Notes a request about an object, whose name may stand elsewhere than in its reference.
     pub(super) fn act(&mut self, event: &Event<'_>, object: &ObjectReference<'_>, name: Option<Text<'_>>) -> Act {
-        let namespace = object.namespace.filter(|_| !object.resource.is_some_and(|r| r.raw() == b"namespaces"));
+        let namespace =
+            object.namespace.filter(|_| object.resource.is_none_or(|resource| resource.raw() != b"namespaces"));
         let user = self.get(event.user.username);
         let as_user = event.impersonated_user.and_then(|user| user.username).map(|user| self.get(Some(user)));
         let acting = as_user.clone().unwrap_or_else(|| Arc::clone(&user));

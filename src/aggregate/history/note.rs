@@ -59,7 +59,7 @@ pub(super) fn name<'a>(event: &Event<'a>, object: &ObjectReference<'a>) -> Optio
     if let Some(name) = object.name.filter(|name| !name.is_empty()) {
         return Some(name);
     }
-    if !event.verb.is_some_and(|verb| verb.raw() == b"create") {
+    if event.verb.is_none_or(|verb| verb.raw() != b"create") {
         return None;
     }
     let chosen = event.response_object.and_then(|body| body.get(b"metadata")?.get(b"name")?.as_text());
