@@ -12,6 +12,7 @@ use crate::query::{Filter, FilterSpec, Objects, read_moment};
 pub(super) const HISTORY_EXAMPLES: &str = "\
 Examples:
   auditq history deploy/nginx -n default audit.log          every change, who made it, and what ended it
+  auditq history deploy/nginx --brief audit.log             no more than who made it, who deleted it, and why
   auditq history cm/settings --diff audit.log               what each change changed
   auditq history deploy/web --field spec.replicas audit.log who scaled it, from what to what
   auditq history deploy/web --at 2026-03-09T08:00Z audit.log  as it stood then, as YAML
@@ -43,6 +44,9 @@ pub(super) struct HistoryArgs {
     /// Only the object with this uid, where a name was given again after a deletion
     #[arg(long, value_name = "UID", help_heading = "History")]
     uid: Option<String>,
+    /// Only how it began and how it ended: who, when and why
+    #[arg(long, help_heading = "History", conflicts_with_all = ["diff", "field", "at"])]
+    brief: bool,
     /// Leave out changes of status, which controllers and nodes report
     #[arg(long, help_heading = "History")]
     no_status: bool,
@@ -65,6 +69,8 @@ pub struct HistoryConfig {
     pub shown: Filter,
     /// Only the object with this uid.
     pub uid: Option<String>,
+    /// Whether only the beginning and the end are told.
+    pub brief: bool,
     /// Whether changes of status are left out.
     pub no_status: bool,
     /// Whether requests that change nothing are part of it.
@@ -86,6 +92,9 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
         args.answer.output = "table".to_owned();
     }
     let form = args.answer.resolve()?;
+    if args.brief && !form.format.is_for_people() {
+        return Err("--brief is for people\n  help: -o json has beginnings and ends in `objects[].lives`".to_owned());
+    }
     let field = args.field.as_deref().map(Path::parse).transpose();
     let field = field.map_err(|fault| format!("--field: {}", sanitized(&fault)))?;
     let compare =
@@ -100,8 +109,8 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
     // What led to a change is looked for among all requests, so only when and where is decided before.
     let (place, _) = checked(&FilterSpec { namespace: spec.namespace.clone(), ..FilterSpec::default() })?;
     let (span, _) = checked(&times_and_sources(spec))?;
-    let (uid, no_status, reads) = (args.uid, args.no_status, args.reads);
-    let config = HistoryConfig { objects, place, span, shown, uid, no_status, reads, compare, at, form };
+    let (uid, brief, no_status, reads) = (args.uid, args.brief, args.no_status, args.reads);
+    let config = HistoryConfig { objects, place, span, shown, uid, brief, no_status, reads, compare, at, form };
     super::config::finish(Command::History(Box::new(config)), input.files, &common, unit, read_all, hints)
 }
 

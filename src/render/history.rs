@@ -17,6 +17,8 @@ use crate::object::replay::Source;
 pub struct Telling<'s> {
     /// The stories.
     pub stories: &'s Stories,
+    /// Whether only beginnings and ends are told to people.
+    pub brief: bool,
     /// Whether changes of status are left out.
     pub no_status: bool,
     /// What was compared.
@@ -80,7 +82,7 @@ impl Answer for Telling<'_> {
             }
             line(out, &heading(&story.key));
             let mut table = Table::new(Self::columns(wide));
-            table.rows = self.shown(story).map(|told| cells(told, wide)).collect();
+            table.rows = self.shown(story).filter(|_| !self.brief).map(|told| cells(told, wide)).collect();
             if !table.rows.is_empty() {
                 let mut text = Vec::new();
                 render_table(&table, look.headers, look.zone, &mut text);

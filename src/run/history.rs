@@ -39,7 +39,7 @@ impl Run {
             let changes = counted(unknown as u64, "change");
             notes += &format!("auditq: note: {changes} left out, whose bodies do not tell whether the field changed\n");
         }
-        let answer = Telling { stories: &stories, no_status: config.no_status, compare: &compare };
+        let answer = Telling { stories: &stories, brief: config.brief, no_status: config.no_status, compare: &compare };
         self.give(&answer, config.form, &notes, &outcome.account)
     }
 }

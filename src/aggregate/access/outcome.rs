@@ -39,6 +39,7 @@ pub fn outcome(event: &Event<'_>) -> Outcome {
     }
     let decision = event.decision();
     match decision.map(Text::raw) {
+        Some(b"forbid") if refuses_impersonation(event) => Outcome::Refused(Refusal::Impersonation),
         Some(b"forbid") => Outcome::Refused(Refusal::Authorization),
         Some(b"allow") if code == Some(403) => Outcome::Refused(Refusal::Admission),
         Some(b"allow") => Outcome::Allowed,
@@ -48,6 +49,13 @@ pub fn outcome(event: &Event<'_>) -> Outcome {
             None => Outcome::Unknown,
         },
     }
+}
+
+/// Whether the message of a refusal is about acting as somebody else. Names that clients choose stand in it too,
+/// so it is read, not searched.
+fn refuses_impersonation(event: &Event<'_>) -> bool {
+    let message = event.response_status.and_then(|status| status.message).map(Text::to_str_lossy);
+    message.and_then(|text| asked_in_message(&text)).is_some_and(|asked| asked.verb == "impersonate")
 }
 
 fn without_annotation(event: &Event<'_>) -> Refusal {

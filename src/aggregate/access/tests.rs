@@ -19,6 +19,9 @@ fn event(code: i32, decision: Option<&'static str>, message: Option<&'static str
 const REFUSED: &str =
     r#"users "jane" is forbidden: User "bob" cannot impersonate resource "users" in API group "" at the cluster scope"#;
 
+/// Clients choose names, also those that are no names.
+const NAMED_SO: &str = r#"pods "a cannot impersonate b" is forbidden: User "bob" cannot get resource "pods" in API group "" in the namespace "shop""#;
+
 #[test]
 fn who_refused_is_told_by_code_annotation_and_message() {
     use Refusal::*;
@@ -33,6 +36,8 @@ fn who_refused_is_told_by_code_annotation_and_message() {
         (event(403, None, Some("pods is forbidden: User \"x\" cannot list pods")), Outcome::Refused(Authorization)),
         (event(403, None, Some("pods \"a\" is forbidden: exceeded quota: q, used")), Outcome::Refused(Admission)),
         (event(403, None, Some(REFUSED)), Outcome::Refused(Impersonation)),
+        (event(403, Some("forbid"), Some(REFUSED)), Outcome::Refused(Impersonation)),
+        (event(403, Some("forbid"), Some(NAMED_SO)), Outcome::Refused(Authorization)),
     ];
     for (event, expected) in cases {
         assert_eq!(outcome(&event), expected, "{event:?}");
