@@ -251,15 +251,22 @@ impl Object {
 }
 
 /// Whether a request writes an object of which one expects that it rests now and then: leases are renewed
-/// for ever, and events are no objects anybody minds.
+/// and nodes report on themselves for ever, and events are no objects anybody minds.
 #[inline]
 fn is_telling_write(seen: &Seen<'_, '_>) -> bool {
     let verb = seen.event.verb.map_or(&b""[..], Text::raw);
     matches!(verb, b"update" | b"patch" | b"create" | b"delete")
         && seen.event.object_ref.is_some_and(|object| {
             let resource = object.resource.map_or(&b""[..], Text::raw);
-            object.name.is_some() && !matches!(resource, b"leases" | b"events")
+            let rests = !matches!(resource, b"leases" | b"events");
+            object.name.is_some() && rests && !(resource == b"nodes" && is_heartbeat(seen, object.subresource))
         })
+}
+
+/// Whether a kubelet tells how its node is.
+fn is_heartbeat(seen: &Seen<'_, '_>, subresource: Option<Text<'_>>) -> bool {
+    let user = seen.event.user.username.map_or(&b""[..], Text::raw);
+    user.starts_with(b"system:node:") && subresource.is_some_and(|sub| sub.raw() == b"status")
 }
 
 /// Whether an object's name is this one, without making it.
