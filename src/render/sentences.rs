@@ -75,9 +75,10 @@ fn refusals(refused: &Refused, zone: TimeZoneChoice) -> String {
     let requests = &refused.requests;
     let inside = Rate { count: refused.inside, length: refused.stretch.length() };
     let mut text = format!(
-        "{} was refused {} times (403), {} {}",
+        "{} was refused {} times (403), {}{} {}",
         one(requests.user.as_deref()),
         number(requests.requests),
+        part(refused.inside, requests.requests),
         rate(inside, Per::of(inside)),
         span(refused.stretch, zone)
     );
@@ -110,10 +111,11 @@ fn failed(unit: Unit, failures: &Failures, zone: TimeZoneChoice) -> String {
     let most = (count * 2 >= failures.count)
         .then(|| format!("; {} of them of {}", percent(*count, failures.count), whose(user.as_deref())));
     format!(
-        "{} {} {what} ({}), {} of all {}{}.",
+        "{} {} {what} ({}), {}{} of all {}{}.",
         number(failures.count),
         noun(unit),
         codes.join(", "),
+        part(failures.inside, failures.count),
         percent(failures.inside, failures.all),
         span(failures.stretch, zone),
         most.unwrap_or_default()
@@ -136,6 +138,11 @@ fn over_and_over(hot_loop: &HotLoop, zone: TimeZoneChoice) -> String {
         span(Stretch { since: first, until: last }, zone),
         human::duration(between / TENTH * TENTH)
     )
+}
+
+/// Of how many of them the rest of the sentence is true, if not of all.
+fn part(inside: u64, all: u64) -> String {
+    if inside == all { String::new() } else { format!("{} of them ", number(inside)) }
 }
 
 /// So many codes are told by number.

@@ -7,6 +7,7 @@
 use super::RANKED;
 use super::incidents::Group;
 use crate::aggregate::summary::Groups;
+use crate::aggregate::views::churn::ACTIONS;
 use crate::aggregate::{Repeat, Seen, Slot};
 use crate::event::{Text, Timestamp};
 
@@ -259,14 +260,19 @@ fn is_telling_write(seen: &Seen<'_, '_>) -> bool {
         && seen.event.object_ref.is_some_and(|object| {
             let resource = object.resource.map_or(&b""[..], Text::raw);
             let rests = !matches!(resource, b"leases" | b"events");
-            object.name.is_some() && rests && !(resource == b"nodes" && is_heartbeat(seen, object.subresource))
+            let part = object.subresource.map_or(&b""[..], Text::raw);
+            let writes = object.name.is_some() && rests && !ACTIONS.contains(&part);
+            writes && !(resource == b"nodes" && part == b"status" && is_node(seen)) && has_succeeded(seen)
         })
 }
 
-/// Whether a kubelet tells how its node is.
-fn is_heartbeat(seen: &Seen<'_, '_>, subresource: Option<Text<'_>>) -> bool {
-    let user = seen.event.user.username.map_or(&b""[..], Text::raw);
-    user.starts_with(b"system:node:") && subresource.is_some_and(|sub| sub.raw() == b"status")
+fn is_node(seen: &Seen<'_, '_>) -> bool {
+    seen.event.user.username.is_some_and(|user| user.raw().starts_with(b"system:node:"))
+}
+
+/// What failed wrote nothing.
+fn has_succeeded(seen: &Seen<'_, '_>) -> bool {
+    seen.event.code().is_some_and(|code| (200..300).contains(&code))
 }
 
 /// Whether an object's name is this one, without making it.

@@ -44,7 +44,8 @@ impl Write {
 }
 
 /// Subresources that are asked to do something, and written no more than the object is.
-const ACTIONS: [&[u8]; 7] = [b"token", b"eviction", b"exec", b"attach", b"portforward", b"proxy", b"log"];
+pub const ACTIONS: [&[u8]; 8] =
+    [b"token", b"eviction", b"binding", b"exec", b"attach", b"portforward", b"proxy", b"log"];
 
 /// Picks writes to objects that have a name. Leases and events, which are written all the time by design, are
 /// only looked at with `all`.
