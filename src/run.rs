@@ -18,7 +18,6 @@ mod sessions;
 mod show;
 mod views;
 
-use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::newest::Newest;
 use crate::aggregate::notes::Noting;
@@ -26,6 +25,7 @@ use crate::aggregate::overview::{Overview, OverviewPartial};
 use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue, WriteRow};
 use crate::aggregate::stats::Stats;
 use crate::aggregate::summary::{Group, Key, Order, Summary, SummaryPartial};
+use crate::aggregate::{Question, Seen};
 use crate::cli::{Command, Config, Form, Output, QueryConfig, Sort, SummaryConfig, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::exit::Exit;
@@ -145,16 +145,21 @@ impl Run {
             self.say(&messages::around_in_pipe(&pipe.name));
             return Err(Exit::Usage);
         }
-        let named = Noting { filter: Filter::for_audit_id(&around.audit_id), note: &|seen| seen.event.start() };
+        let note = |seen: &Seen<'_, '_>| Some((seen.event.start()?, seen.event.audit_id?.to_str_lossy().into_owned()));
+        let named = Noting { filter: Filter::for_audit_id(&around.audit_id), note: &note };
         let outcome = self.collect(&named);
-        let found = outcome.partial.finish();
-        let Some((_, middle)) = found.first() else {
+        let mut found: Vec<(Timestamp, String)> = outcome.partial.finish().into_iter().map(|(_, one)| one).collect();
+        if found.iter().any(|(_, id)| *id == around.audit_id) {
+            found.retain(|(_, id)| *id == around.audit_id);
+        }
+        let Some((middle, id)) = found.first() else {
             self.say(&messages::evidence(&outcome.account));
             self.say(&messages::no_such_request(&around.audit_id));
             return Err(Exit::Usage);
         };
+        let same = found.iter().filter(|(_, other)| other == id).count();
         if self.output.notes {
-            self.say(&messages::around(&around.audit_id, *middle, found.len()));
+            self.say(&messages::around(id, *middle, same, found.len() - same));
         }
         filter.set_around(*middle);
         Ok(())
@@ -198,7 +203,7 @@ impl Run {
         }
         sink.head(headline(&header, self.output.color).into_owned());
         let (format, output) = (config.format.clone(), self.output);
-        let write: Box<WriteRow> = Box::new(move |seen: &crate::aggregate::Seen<'_, '_>, out: &mut Vec<u8>| {
+        let write: Box<WriteRow> = Box::new(move |seen: &Seen<'_, '_>, out: &mut Vec<u8>| {
             let context = RowContext {
                 source: &seen.source.name,
                 raw_line: seen.record,
@@ -431,7 +436,8 @@ impl Run {
         let mut sink = Sink::answers();
         if !account.nothing_read() {
             let _ = sink.write(&headline(out, self.output.color && emphasised));
-            if self.output.notes {
+            // Of an input without any event that is all there is to say.
+            if self.output.notes && !account.is_void() {
                 self.say(notes);
             }
         }

@@ -27,6 +27,9 @@ pub const COMPARED: [Key; 6] = [Key::User, Key::Verb, Key::Resource, Key::Code, 
 /// What latencies are told apart by.
 const PACED: [Key; 3] = [Key::Verb, Key::Resource, Key::Subresource];
 
+/// So many differences that chance may have made are counted.
+pub const WEAKER: usize = 100;
+
 /// No side is shorter than this: a few events at once would make a rate beyond all measure.
 const SECOND: i64 = 1_000_000_000;
 
@@ -148,6 +151,8 @@ pub struct Comparison {
     pub contrasts: Vec<Contrast>,
     /// Whether the search ended with differences left.
     pub more: bool,
+    /// How many differences are left that chance may have made, [`WEAKER`] at most; not counted while there are more.
+    pub weaker: usize,
     /// What takes longer, most surprising first.
     pub slower: Vec<Slower>,
 }
@@ -183,7 +188,8 @@ impl ComparePartial {
         let mut search = Search::new(self.keys.clone(), leaves, scale);
         let contrasts = search.contrasts(most);
         let more = search.next().is_some();
-        Comparison { keys: self.keys, count, windows, contrasts, more, slower }
+        let weaker = if more { 0 } else { search.weaker(WEAKER) };
+        Comparison { keys: self.keys, count, windows, contrasts, more, weaker, slower }
     }
 }
 

@@ -3,7 +3,8 @@
 //! A cause is who was refused what, and by whom: what one rule, or one fixed client, would put right. Objects'
 //! names are counted and not told apart, since rights are rarely given by name. Failed authentication has no
 //! user, so there the cause is where it came from. Agents, addresses and names are part of the groups until
-//! all is known, so that a request taken back takes its own with it.
+//! all is known, so that a request taken back takes its own with it. What was asked without credentials is counted, and not
+//! told apart.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub struct DeniedPartial {
 /// What stands behind the fields of a request: why, the code, the agent, the address, the path.
 const EXTRA: usize = 5;
 
+/// Where the name is among the fields of a request.
+const NAME: usize = 11;
+
 impl Question for Denied {
     type Partial = DeniedPartial;
 
@@ -57,8 +61,11 @@ impl Question for Denied {
         partial.text.push_str(&why);
         let mut values = [None; FIELDS + EXTRA];
         match refusal {
-            // Who knocks is not known, and where hardly matters.
-            Refusal::Authentication => values[0] = event.user.username,
+            Refusal::Authentication => {
+                values[..FIELDS].copy_from_slice(&fields(event));
+                // As whom is claimed by nobody known, and names are as many as one cares to try.
+                (values[2], values[4], values[5], values[NAME]) = (None, None, None, None);
+            }
             Refusal::Impersonation => values[..2].copy_from_slice(&fields(event)[..2]),
             _ => values[..FIELDS].copy_from_slice(&fields(event)),
         }
@@ -124,8 +131,10 @@ pub struct Cause {
     pub user: Option<String>,
     /// As whom.
     pub impersonated: Option<String>,
-    /// What was asked for, without names; none after failed authentication.
+    /// What was asked for, without names; after failed authentication what was asked for most.
     pub request: Option<Request>,
+    /// How many other things were asked for, which only failed authentication does not tell apart.
+    pub other_requests: usize,
     /// Names of objects, those of requests without one left out.
     pub names: Ranked,
     /// The status code.
@@ -148,6 +157,7 @@ type Key = (Option<String>, Option<String>, Option<Request>, String, String, Opt
 #[derive(Default)]
 struct Sum {
     evidence: Evidence,
+    asked: BTreeMap<Request, u64>,
     names: BTreeMap<Option<String>, u64>,
     agents: BTreeMap<Option<String>, u64>,
     sources: BTreeMap<Option<String>, u64>,
@@ -161,7 +171,11 @@ impl DeniedPartial {
             let (fields, count) = (Fields::new(values), tally.count);
             let own = |at| fields.extra(at).map(str::to_owned);
             let (key, name) = key_of(&fields);
+            let knocked = key.2.is_none().then(|| fields.request());
             let sum = causes.entry(key).or_default();
+            if let Some(request) = knocked.filter(|_| fields.extra(0) == Some("authentication")) {
+                *sum.asked.entry(request).or_default() += count;
+            }
             sum.evidence.join(tally.evidence());
             *sum.names.entry(name).or_default() += count;
             *sum.agents.entry(own(3)).or_default() += count;
@@ -217,6 +231,10 @@ fn name_of(request: &Request) -> Option<String> {
 }
 
 fn cause((user, impersonated, request, word, reason, _): Key, sum: Sum) -> Cause {
+    let mut asked: Vec<(Request, u64)> = sum.asked.into_iter().collect();
+    asked.sort_by_key(|(_, count)| Reverse(*count));
+    let other_requests = asked.len().saturating_sub(1);
+    let request = request.or_else(|| asked.into_iter().next().map(|(request, _)| request));
     let refusal = WORDS.iter().find(|(known, _)| *known == word).map_or(Refusal::Admission, |&(_, refusal)| refusal);
     let mut names = sum.names;
     names.remove(&None);
@@ -224,6 +242,7 @@ fn cause((user, impersonated, request, word, reason, _): Key, sum: Sum) -> Cause
         user,
         impersonated,
         request,
+        other_requests,
         names: ranked(names),
         code: if refusal == Refusal::Authentication { 401 } else { 403 },
         refusal,
@@ -296,6 +315,7 @@ mod tests {
             user: Some("bob".to_owned()),
             impersonated: Some("alice".to_owned()),
             request: Some(request),
+            other_requests: 0,
             names: vec![(Some("one".to_owned()), 2), (Some("two".to_owned()), 1)],
             code: 403,
             refusal,

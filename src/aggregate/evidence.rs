@@ -341,6 +341,11 @@ impl Account {
         self.sources.iter().map(|source| source.evidence.events).sum()
     }
 
+    /// Whether all was read and no event was in it, so that there is nothing else to say.
+    pub fn is_void(&self) -> bool {
+        self.events() == 0 && self.not_read() == 0 && !self.nothing_read() && self.is_complete() && !self.stopped
+    }
+
     /// Events seen before: the same stage of the same request.
     pub fn repeats(&self) -> u64 {
         self.sources.iter().map(|source| source.evidence.repeats).sum()

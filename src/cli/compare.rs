@@ -8,7 +8,7 @@ use super::answer::{AnswerArgs, Form, LogArgs};
 use super::config::{Command, Config, add_keys, now, shown};
 use crate::aggregate::compare::{COMPARED, Window};
 use crate::aggregate::summary::Key;
-use crate::query::{Filter, parse_span};
+use crate::query::{Filter, QueryError, parse_span};
 
 pub(super) const COMPARE_EXAMPLES: &str = "\
 Examples:
@@ -88,7 +88,12 @@ fn division(args: &mut CompareArgs) -> Result<Division, String> {
             let (since, until) = parse_span(flag, text, now()).map_err(|error| shown(&error))?;
             Ok::<_, String>(Window { since: Some(since), until: Some(until) })
         };
-        return Ok(Division::Windows([window("--before", before)?, window("--after", after)?]));
+        let sides = [window("--before", before)?, window("--after", after)?];
+        if sides[0].since < sides[1].until && sides[1].since < sides[0].until {
+            let wrong = QueryError::new("--after", after, 0, format!("overlaps --before {before}"));
+            return Err(shown(&wrong.with_help("a request is on one side only; the end of a span is outside of it")));
+        }
+        return Ok(Division::Windows(sides));
     }
     let filter = &mut args.log.filter;
     if args.previous {

@@ -224,7 +224,9 @@ fn query(args: QueryArgs) -> Result<Config, String> {
     let sort = sort.or_else(|| args.reverse.then_some(Sort::Time));
     let context = context(&args)?;
     let (unit, read_all) = (unit(&args.filter), args.filter.read_all);
-    let (filter, hints) = filter(args.filter)?;
+    let context_hint = args.filter.all_namespaces.then(|| after_hint(&args.input.files)).flatten();
+    let (filter, mut hints) = filter(args.filter)?;
+    hints.extend(context_hint);
     if follow {
         refuse_around(&filter)?;
     }
@@ -241,6 +243,15 @@ fn query(args: QueryArgs) -> Result<Config, String> {
     });
     let config = finish(command, args.input.files, &args.common, unit, read_all, hints)?;
     Ok(Config { follow, ..config })
+}
+
+/// What `-A 2` was meant for, where 2 is no file.
+fn after_hint(files: &[PathBuf]) -> Option<String> {
+    let number = |file: &&PathBuf| file.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()));
+    let number = files.iter().find(|file| number(file) && !file.exists())?.display();
+    Some(format!(
+        "-A is --all-namespaces, as in kubectl, so {number} is a file; did you mean --after-context {number}?"
+    ))
 }
 
 /// How many neighbours of a match are wanted. They are those in the input, so its order must stay.

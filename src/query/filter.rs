@@ -89,9 +89,9 @@ impl Filter {
         self.last
     }
 
-    /// The filter that requests with this audit id match, and no others.
+    /// The filter that requests match whose audit id is or begins with this one, and no others.
     pub fn for_audit_id(audit_id: &str) -> Self {
-        Filter { tests: vec![Test::AuditId(Patterns::of_word(audit_id))], ..Filter::default() }
+        Filter { tests: vec![Test::AuditId(Patterns::of_beginning(audit_id))], ..Filter::default() }
     }
 
     /// The request whose time is the middle of the window, if one was named. Whoever finds it calls

@@ -100,8 +100,8 @@ impl Patterns {
     }
 
     /// What lets one word pass, whatever letters it has.
-    pub(super) fn of_word(word: &str) -> Self {
-        Patterns { positive: Set::words([word]), negative: Set::default() }
+    pub(super) fn of_beginning(word: &str) -> Self {
+        Patterns { positive: Set::wild(&format!("{word}*")), negative: Set::default() }
     }
 
     /// The words of which a value that passes must be one; none if others can pass too.

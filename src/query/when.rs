@@ -181,7 +181,13 @@ pub(super) fn check_span(flags: TimeFlags<'_>, now: Timestamp) -> Result<Span, Q
     let window = flags.window.map(|text| duration("--window", text)).transpose()?;
     match (flags.around, window) {
         (Some(text), window) => {
-            let (middle, width) = (moment("--around", text, now)?, window.unwrap_or(WINDOW));
+            let named = |error: QueryError| match error.help.as_deref() {
+                Some(MOMENT_FORMS) => {
+                    error.with_help(format!("{MOMENT_FORMS}; or an audit id, its first 8 characters at least"))
+                }
+                _ => error,
+            };
+            let (middle, width) = (moment("--around", text, now).map_err(named)?, window.unwrap_or(WINDOW));
             span.narrow_to(middle, width);
             let outside = span.since >= span.until;
             let error = QueryError::new("--around", text, 0, "the window lies outside --since and --until");
@@ -232,9 +238,13 @@ pub(super) fn around_request(flags: TimeFlags<'_>, now: Timestamp) -> Result<Opt
     Ok(Some(AroundRequest { audit_id: audit_id.to_owned(), width: width.unwrap_or(WINDOW) }))
 }
 
-/// Whether a text looks like an audit id, and not like a time that was mistyped. The API server makes UUIDs;
-/// clients may send others.
+/// Whether a text looks like an audit id or its beginning, and not like a time that was mistyped. The API server makes
+/// UUIDs; clients may send others. Digits alone are a date or Unix time that something is wrong with.
 fn is_audit_id(text: &str) -> bool {
+    let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if hex && text.len() >= 8 && text.bytes().any(|b| b.is_ascii_alphabetic()) {
+        return true;
+    }
     let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     let (mut groups, digit) = (text.split('-'), text.bytes().any(|b| b.is_ascii_digit()));
     let year = |group: &str| group.len() == 4 && group.bytes().all(|b| b.is_ascii_digit());
@@ -366,10 +376,24 @@ mod tests {
             let flags = TimeFlags { around: Some(text), window: Some("1m"), ..Default::default() };
             around_request(flags, now).unwrap().map(|around| (around.audit_id, around.width / SECOND))
         };
-        for text in ["1dc07bf9-b995-4fd6-8865-a3798e079387", "20240501-b995-4fd6-8865-a3798e079387", "my-request_7"] {
+        for text in
+            ["185ba663", "1dc07bf9-b995-4fd6-8865-a3798e079387", "20240501-b995-4fd6-8865-a3798e079387", "my-request_7"]
+        {
             assert_eq!(id(text), Some((text.to_owned(), 60)), "{text}");
         }
-        for text in ["2024-05-01", "2024-13-01", "-15m", "1h30m", "yesterday", "tomorrow", "12:00", "@1714564800", ""] {
+        for text in [
+            "20240501",
+            "185ba66",
+            "2024-05-01",
+            "2024-13-01",
+            "-15m",
+            "1h30m",
+            "yesterday",
+            "tomorrow",
+            "12:00",
+            "@1714564800",
+            "",
+        ] {
             assert_eq!(id(text), None, "{text}");
         }
     }

@@ -103,9 +103,8 @@ pub fn least(uses: impl IntoIterator<Item = Use>, expand: Expand) -> Least {
         }
         by_user.entry(one.user).or_default().entry(one.request).or_default().join(one.evidence);
     }
-    let mut taken = BTreeSet::new();
     for (user, rights) in by_user {
-        let name = role_name(&user, &mut taken);
+        let name = role_name(&user);
         let rights = drop_covered(widen(rights, expand));
         let mut scopes = BTreeMap::<Option<String>, Rights>::new();
         for (request, evidence) in rights {
@@ -271,15 +270,28 @@ fn compact(rights: Rights) -> Vec<(Rule, Evidence)> {
 /// The longest part of a name that comes from the user's: a label's length is kept, though names may be longer.
 const SLUG: usize = 48;
 
-/// What the roles of a user are called. Two users never share a name.
-fn role_name(user: &str, taken: &mut BTreeSet<String>) -> String {
-    let slug = slug(user);
-    let mut name = format!("auditq-{slug}");
-    if slug.is_empty() || taken.contains(&name) {
-        name = format!("auditq-{slug}{}{:08x}", if slug.is_empty() { "" } else { "-" }, short_hash(user));
+/// What the roles of a user are called, whoever else is there: if it took turns, applying what another run prints
+/// would take away rights. Where the words alone could be another user's too, a hash goes behind them.
+fn role_name(user: &str) -> String {
+    let is_plain = |text: &str| slug(text) == text;
+    match service_account(user) {
+        // No other name has a dot.
+        Some((namespace, name)) if is_plain(namespace) && is_plain(name) => format!("auditq-{namespace}.{name}"),
+        None if is_plain(user) && !ends_like_a_hash(user) => format!("auditq-{user}"),
+        _ => hashed_name("auditq", user, user),
     }
-    taken.insert(name.clone());
-    name
+}
+
+/// A name with what is readable of the user, and a hash of what it stands for.
+fn hashed_name(first: &str, user: &str, whole: &str) -> String {
+    let hash = format!("{:08x}", short_hash(whole));
+    [first, &slug(user), &hash].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Whether a name could be one with a hash behind it.
+fn ends_like_a_hash(name: &str) -> bool {
+    let last = name.rsplit('-').next().unwrap_or_default();
+    last.len() == 8 && last.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The text as part of a DNS name: lower case letters, digits, and single hyphens for all else.
@@ -306,6 +318,14 @@ pub fn short_hash(text: &str) -> u32 {
 }
 
 impl Grant {
+    /// The same by a name of its own: it is to stand beside the roles that are there, whatever made them.
+    #[must_use]
+    pub fn beside_others(self) -> Self {
+        let rules: Vec<&Rule> = self.rules.iter().map(|(rule, _)| rule).collect();
+        let name = hashed_name("auditq-missing", &self.user, &format!("{} {rules:?}", self.user));
+        Grant { name, ..self }
+    }
+
     /// What speaks for all its rules.
     pub fn evidence(&self) -> Evidence {
         let mut sum = Evidence::default();

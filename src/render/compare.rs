@@ -8,8 +8,9 @@ use super::sanitize::{bounded, text_for_terminal};
 use super::summary::noun;
 use super::table::{ABSENT, Cell, Column, Kind, Table, render_table};
 use crate::aggregate::compare::contrasts::{Change, Contrast, Role, Trait};
+use crate::aggregate::compare::score::LEAST;
 use crate::aggregate::compare::slower::Slower;
-use crate::aggregate::compare::{Comparison, Pair, Window};
+use crate::aggregate::compare::{Comparison, Pair, WEAKER, Window};
 use crate::aggregate::stats::LatencySummary;
 use crate::aggregate::summary::{Key, shown_value};
 use crate::event::Timestamp;
@@ -35,7 +36,7 @@ impl Answer for Differences {
     /// Everything in one table; what does not apply to a row is absent.
     fn table(&self, wide: bool) -> Table {
         let found = &self.comparison;
-        let mut table = self.contrasts(wide);
+        let mut table = self.contrasts(wide, &Per::PROGRAMS);
         for slower in &found.slower {
             let mut row = vec![Cell::Text("slower".to_owned())];
             row.extend(slower.count.map(Cell::Number));
@@ -60,6 +61,7 @@ impl Answer for Differences {
         members.insert("after".to_owned(), self.side(1));
         members.insert("differences".to_owned(), found.contrasts.iter().map(|row| self.difference(row)).collect());
         members.insert("more".to_owned(), json!(found.more));
+        members.insert("weaker".to_owned(), json!(found.weaker));
         members.insert("slower".to_owned(), found.slower.iter().map(slow).collect());
         members
     }
@@ -71,7 +73,7 @@ impl Answer for Differences {
         if self.comparison.contrasts.is_empty() {
             out.extend_from_slice(b"No rate changed by more than half, beyond what chance explains.\n");
         } else {
-            render_table(&self.contrasts(wide), look.headers, look.zone, out);
+            render_table(&self.contrasts(wide, &self.per()), look.headers, look.zone, out);
             out.extend_from_slice(format!("\n{SCORE}\n").as_bytes());
         }
         if !self.comparison.slower.is_empty() {
@@ -95,13 +97,20 @@ pub fn notes(found: &Comparison, top: usize) -> String {
     if found.more {
         notes += &format!("auditq: note: there are more differences; --top {} looks for more\n", top.saturating_mul(2));
     }
+    if found.weaker > 0 {
+        let count = if found.weaker == WEAKER { format!("{WEAKER} or more") } else { found.weaker.to_string() };
+        let noun = if found.weaker == 1 { "difference" } else { "differences" };
+        let least = one_decimal(LEAST.unsigned_abs() / 100);
+        notes +=
+            &format!("auditq: note: {count} weaker {noun} left out, with a score below {least}: chance makes such\n");
+    }
     notes
 }
 
 impl Differences {
     /// The two lines about the sides.
     fn sides(&self, zone: TimeZoneChoice, out: &mut Vec<u8>) {
-        let found = &self.comparison;
+        let (found, per) = (&self.comparison, self.per());
         for (side, name) in ["Before", "After"].into_iter().enumerate() {
             let mut line = format!("{name:<8}");
             if let Some(names) = &self.names {
@@ -112,7 +121,7 @@ impl Differences {
             }
             line += &counted(found.count[side], noun(self.unit).trim_end_matches('s'));
             if let Some(lengths) = found.lengths() {
-                line += &format!(", {}/min", one_decimal(per_minute(found.count[side], lengths[side])));
+                line += &format!(", {}/{}", per.rate(found.count[side], lengths[side]), per.name);
             }
             out.extend_from_slice(line.as_bytes());
             out.push(b'\n');
@@ -120,29 +129,28 @@ impl Differences {
     }
 
     /// The table of contrasts; `wide` adds columns.
-    fn contrasts(&self, wide: bool) -> Table {
+    fn contrasts(&self, wide: bool, per: &Per) -> Table {
         let found = &self.comparison;
         let mut columns = vec![Column::text("change")];
-        let numbers = ["before", "after", "before/min", "after/min", "score"];
-        columns.extend(numbers.map(Column::number));
+        columns.extend(["before", "after"].map(Column::number));
+        columns.extend(["before", "after"].map(|side| Column::number(&format!("{side}/{}", per.name))));
+        columns.push(Column::number("score"));
         columns.push(Column::text("what"));
         if wide {
             columns.extend(["first", "last"].map(|name| Column::new(name, Kind::Time)));
             columns.extend(found.keys.iter().map(|key| Column::text(key.name())));
         }
         let mut table = Table::new(columns);
-        table.rows = found.contrasts.iter().map(|row| self.row(row, wide)).collect();
+        table.rows = found.contrasts.iter().map(|row| self.row(row, wide, per)).collect();
         table
     }
 
-    fn row(&self, contrast: &Contrast, wide: bool) -> Vec<Cell> {
+    fn row(&self, contrast: &Contrast, wide: bool, per: &Per) -> Vec<Cell> {
         let mut row = vec![Cell::Text(change(contrast))];
         row.extend(contrast.count.map(Cell::Number));
         row.extend((0..2).map(|side| {
             let lengths = self.comparison.lengths();
-            lengths.map_or(Cell::Missing, |lengths| {
-                Cell::Text(one_decimal(per_minute(contrast.count[side], lengths[side])))
-            })
+            lengths.map_or(Cell::Missing, |lengths| Cell::Text(per.rate(contrast.count[side], lengths[side])))
         }));
         row.push(tenths(contrast.score, 1000));
         row.push(Cell::Text(what(contrast)));
@@ -159,6 +167,13 @@ impl Differences {
             }));
         }
         row
+    }
+
+    /// What rates are per: one request of the longer side does not show as 0.0.
+    fn per(&self) -> Per {
+        let longest = self.comparison.lengths().map_or(0, |lengths| lengths[0].max(lengths[1]));
+        let fits = |per: &&Per| longest <= per.length * 20;
+        Per::PEOPLE.iter().find(fits).unwrap_or(&Per::PEOPLE[Per::PEOPLE.len() - 1]).clone()
     }
 
     fn slow_table(&self) -> Table {
@@ -193,7 +208,7 @@ impl Differences {
             "until": time(window.until),
             "lengthUs": window.length().map(|length| length / 1000),
             self.counted(): found.count[side],
-            "perMinute": found.lengths().map(|lengths| decimal(per_minute(found.count[side], lengths[side]), 10)),
+            "perMinute": found.lengths().map(|lengths| per_minute(found.count[side], lengths[side])),
         })
     }
 
@@ -203,7 +218,7 @@ impl Differences {
 
     fn difference(&self, row: &Contrast) -> Value {
         let lengths = self.comparison.lengths();
-        let rate = |side: usize| lengths.map(|lengths| decimal(per_minute(row.count[side], lengths[side]), 10));
+        let rate = |side: usize| lengths.map(|lengths| per_minute(row.count[side], lengths[side]));
         let side = |side: usize| {
             json!({
                 self.counted(): row.count[side],
@@ -325,10 +340,48 @@ fn span(window: &Window, zone: TimeZoneChoice) -> Option<String> {
     Some(format!("{} to {} ({length})", human::time_seconds(since, zone), human::time_seconds(until, zone)))
 }
 
-/// So many in a minute, in tenths.
-fn per_minute(count: u64, length: i64) -> u64 {
+/// What rates are per, and how they are written.
+#[derive(Clone, Debug)]
+struct Per {
+    name: &'static str,
+    /// In nanoseconds.
+    length: i64,
+    decimals: usize,
+}
+
+impl Per {
+    /// The longer the sides, the longer the unit; it is the same for all of a table.
+    const PEOPLE: [Per; 3] = [
+        Per { name: "min", length: MINUTE, decimals: 1 },
+        Per { name: "hour", length: 60 * MINUTE, decimals: 1 },
+        Per { name: "day", length: 24 * 60 * MINUTE, decimals: 1 },
+    ];
+
+    /// Programs always get the same columns.
+    const PROGRAMS: Per = Per { name: "min", length: MINUTE, decimals: DECIMALS };
+
+    /// So many in the unit.
+    fn rate(&self, count: u64, length: i64) -> String {
+        let scale = 10u128.pow(self.decimals as u32);
+        let parts = parts(count, length, self.length as u128 * scale);
+        format!("{}.{:02$}", parts / scale, parts % scale, self.decimals)
+    }
+}
+
+const MINUTE: i64 = 60_000_000_000;
+
+/// Rates per minute for programs have so many decimals: one request in a day is 0.0007.
+const DECIMALS: usize = 4;
+
+/// So many in a minute, for JSON.
+fn per_minute(count: u64, length: i64) -> f64 {
+    parts(count, length, MINUTE as u128 * 10_000) as f64 / 10_000.0
+}
+
+/// So many in a unit, rounded.
+fn parts(count: u64, length: i64, unit: u128) -> u128 {
     let length = length.max(1) as u128;
-    u64::try_from((u128::from(count) * 600_000_000_000 + length / 2) / length).unwrap_or(u64::MAX)
+    (u128::from(count) * unit + length / 2) / length
 }
 
 fn one_decimal(tenths: u64) -> String {

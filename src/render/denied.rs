@@ -69,7 +69,7 @@ impl DeniedAnswer {
             cause.per_minute().map_or(Cell::Missing, |rate| Cell::Text(rate_text(rate))),
             who(cause),
             text(request.map(|request| request.verb.as_str())),
-            request.map_or(Cell::Missing, |request| Cell::Text(what(request))),
+            request.map_or(Cell::Missing, |request| Cell::Text(asked(request, cause.other_requests))),
             text(request.and_then(|request| request.namespace.as_deref())),
             most(&cause.names, str::to_owned),
             Cell::Text(cause.code.to_string()),
@@ -108,6 +108,7 @@ impl DeniedAnswer {
             "subresource": subresource,
             "namespace": request.and_then(|request| request.namespace.as_ref()),
             "path": path,
+            "otherRequests": cause.other_requests,
             "names": listed(&cause.names),
             "code": cause.code,
             "refusedBy": word(cause.refusal),
@@ -136,6 +137,12 @@ fn what(request: &Request) -> String {
         Target::Resource { group, resource, .. } => qualified(resource, group),
         Target::Url(path) => path.clone(),
     }
+}
+
+/// The same, and how much else was asked for.
+fn asked(request: &Request, others: usize) -> String {
+    let what = what(request);
+    if others == 0 { what } else { format!("{what} +{others}") }
 }
 
 /// Who refused it, and on what ground where that is known.

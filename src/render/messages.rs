@@ -36,17 +36,22 @@ pub fn around_in_pipe(name: &str) -> String {
 /// `--around` names a request that is not there.
 pub fn no_such_request(audit_id: &str) -> String {
     format!(
-        "auditq: --around: no request has the audit id `{}`, which is no time either\n  \
+        "auditq: --around: no request has an audit id that is or begins with `{}`, which is no time either\n  \
          help: `-o wide` shows audit ids; times are written as in 2024-05-01T12:00:00Z\n",
         text_for_terminal(audit_id)
     )
 }
 
-/// What time `--around` means by a request; `requests` have its audit id.
-pub fn around(audit_id: &str, time: Timestamp, requests: usize) -> String {
+/// What time `--around` means by a request; `requests` have its audit id, and so many `others` one that begins with
+/// what was typed.
+pub fn around(audit_id: &str, time: Timestamp, requests: usize, others: usize) -> String {
     let id = text_for_terminal(audit_id);
     let several = if requests > 1 { format!(", the first of {requests} with that audit id") } else { String::new() };
-    format!("auditq: note: around {}, when {id} arrived{several}\n", time.to_rfc3339())
+    let others = match others {
+        0 => String::new(),
+        _ => format!(", the first of {} whose audit id begins like that", human::counted(others as u64 + 1, "request")),
+    };
+    format!("auditq: note: around {}, when {id} arrived{several}{others}\n", time.to_rfc3339())
 }
 
 /// Reading was interrupted; `total` is the size of the input where that is known.
@@ -214,12 +219,7 @@ pub fn remarks(account: &Account) -> String {
         );
     }
     text += &passed(account);
-    if account.events() == 0
-        && account.not_read() == 0
-        && !account.nothing_read()
-        && account.is_complete()
-        && !account.stopped
-    {
+    if account.is_void() {
         let other = account.bucket(Bucket::Other).records;
         text += &format!(
             "auditq: note: no audit event in {} of input ({})\n",

@@ -15,6 +15,9 @@ pub const SHOWN: usize = 20;
 /// Flags longer than this would be cut, and are left out.
 const LONGEST: usize = 180;
 
+/// Values up to this long are repeated behind their flag, ready to be copied; of longer ones the flag is enough.
+const REPEATED: usize = 40;
+
 /// The names of the requests that match.
 pub struct NamesAnswer {
     /// By kind, those of most requests first.
@@ -141,8 +144,11 @@ fn present(text: &str) -> Option<&str> {
 
 /// The flags that ask for what a name stands for.
 fn flags(name: &Name) -> Option<String> {
-    let flag = |flag: &str, field: &str, value: &str| {
-        if is_plain_value(value) { format!("{flag} {}", quoted(value)) } else { expression(field, value) }
+    let flag = |flag: &str, field: &str, value: &str| match is_plain_value(value) {
+        // It stands beside it already, as long as it is not cut.
+        true if (REPEATED + 1..LONGEST).contains(&value.chars().count()) => format!("{flag} …"),
+        true => format!("{flag} {}", quoted(value)),
+        false => expression(field, value),
     };
     Some(match name {
         Name::User(text) => flag("--user", "user.username", text),
@@ -218,6 +224,7 @@ mod tests {
             (Name::User("!it's".into()), r#"--where 'user.username == "!it\x27s"'"#),
             (Name::Agent("kubectl/v1 (linux)".into()), "--user-agent 'kubectl/v1 (linux)'"),
             (Name::Agent("a\u{1b}\"b".into()), r#"--where 'userAgent == "a\U0000001b\"b"'"#),
+            (Name::Agent("kubectl/v1.33.1 (darwin/arm64) kubernetes/8adc0f0".into()), "--user-agent …"),
             (Name::Ip("203.0.113.9".into()), "--source-ip 203.0.113.9"),
             (
                 Name::Object(ObjectName { resource: "pods".into(), namespace: "shop".into(), name: "web".into() }),

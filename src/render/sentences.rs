@@ -56,9 +56,10 @@ fn traits(dominant: &Dominant) -> impl Iterator<Item = String> {
 
 /// `Requests rose from 20/s to 310/s between … and …; 92% of the rise is …`
 fn rise(unit: Unit, spike: &Spike, zone: TimeZoneChoice) -> String {
-    let fast = spike.inside.count as i64 >= spike.inside.length / SECOND;
     let noun = if unit == Unit::Request { "Requests" } else { "Events" };
-    let (outside, inside) = (rate(spike.outside, fast), rate(spike.inside, fast));
+    let per = Per::of(spike.inside);
+    let before = if tenths(spike.outside, per) == 0 { Per::of(spike.outside) } else { per };
+    let (outside, inside) = (rate(spike.outside, before), rate(spike.inside, per));
     let [since, until] = [spike.stretch.since, spike.stretch.until].map(|time| human::time_seconds(time, zone));
     let mut text = format!("{noun} rose from {outside} to {inside} between {since} and {until}");
     if !spike.cause.is_empty() {
@@ -73,12 +74,12 @@ fn rise(unit: Unit, spike: &Spike, zone: TimeZoneChoice) -> String {
 fn refusals(refused: &Refused, zone: TimeZoneChoice) -> String {
     let requests = &refused.requests;
     let inside = Rate { count: refused.inside, length: refused.stretch.length() };
-    let fast = inside.count as i64 >= inside.length / SECOND;
     let mut text = format!(
-        "{} was refused {} times (403), {} {}",
+        "{} was refused {} times (403), {}{} {}",
         one(requests.user.as_deref()),
         number(requests.requests),
-        rate(inside, fast),
+        part(refused.inside, requests.requests),
+        rate(inside, Per::of(inside)),
         span(refused.stretch, zone)
     );
     if let Some((verb, count)) = &requests.verb {
@@ -110,10 +111,11 @@ fn failed(unit: Unit, failures: &Failures, zone: TimeZoneChoice) -> String {
     let most = (count * 2 >= failures.count)
         .then(|| format!("; {} of them of {}", percent(*count, failures.count), whose(user.as_deref())));
     format!(
-        "{} {} {what} ({}), {} of all {}{}.",
+        "{} {} {what} ({}), {}{} of all {}{}.",
         number(failures.count),
         noun(unit),
         codes.join(", "),
+        part(failures.inside, failures.count),
         percent(failures.inside, failures.all),
         span(failures.stretch, zone),
         most.unwrap_or_default()
@@ -138,6 +140,11 @@ fn over_and_over(hot_loop: &HotLoop, zone: TimeZoneChoice) -> String {
     )
 }
 
+/// Of how many of them the rest of the sentence is true, if not of all.
+fn part(inside: u64, all: u64) -> String {
+    if inside == all { String::new() } else { format!("{} of them ", number(inside)) }
+}
+
 /// So many codes are told by number.
 const CODES: usize = 4;
 
@@ -151,13 +158,31 @@ fn span(stretch: Stretch, zone: TimeZoneChoice) -> String {
     format!("from {} to {}", shown(stretch.since), shown(stretch.until))
 }
 
-/// `310/s`, `4.5/s`; not `fast`, `16/min`.
-fn rate(rate: Rate, fast: bool) -> String {
-    let (unit, name) = if fast { (SECOND, "s") } else { (60 * SECOND, "min") };
-    let tenths = i128::from(rate.count) * i128::from(unit) * 10 / i128::from(rate.length.max(1));
-    match u64::try_from(tenths).unwrap_or(u64::MAX) {
-        tenths if tenths < 100 => format!("{}.{}/{name}", tenths / 10, tenths % 10),
-        tenths => format!("{}/{name}", number((tenths + 5) / 10)),
+/// What a rate is told per.
+#[derive(Clone, Copy)]
+struct Per(i64, &'static str);
+
+impl Per {
+    const ALL: [Per; 4] =
+        [Per(SECOND, "s"), Per(60 * SECOND, "min"), Per(3600 * SECOND, "hour"), Per(86_400 * SECOND, "day")];
+
+    /// The shortest in which there is one at least, else the longest.
+    fn of(rate: Rate) -> Per {
+        Per::ALL.into_iter().find(|per| tenths(rate, *per) >= 10).unwrap_or(Per::ALL[3])
+    }
+}
+
+fn tenths(rate: Rate, per: Per) -> u64 {
+    let tenths = i128::from(rate.count) * i128::from(per.0) * 10 / i128::from(rate.length.max(1));
+    u64::try_from(tenths).unwrap_or(u64::MAX)
+}
+
+/// `310/s`, `4.5/s`, `16/min`.
+fn rate(rate: Rate, per: Per) -> String {
+    match (tenths(rate, per), per.1) {
+        (0, name) if rate.count > 0 => format!("less than 0.1/{name}"),
+        (tenths, name) if tenths < 100 => format!("{}.{}/{name}", tenths / 10, tenths % 10),
+        (tenths, name) => format!("{}/{name}", number((tenths + 5) / 10)),
     }
 }
 
@@ -185,11 +210,17 @@ mod tests {
 
     #[test]
     fn rates_are_read_easily() {
-        let of = |count, seconds, fast| rate(Rate { count, length: seconds * SECOND }, fast);
-        assert_eq!(of(3100, 10, true), "310/s");
-        assert_eq!(of(45, 10, true), "4.5/s");
-        assert_eq!(of(163, 600, false), "16/min");
-        assert_eq!(of(12_345, 1, true), "12,345/s");
+        let of = |count, seconds| {
+            let own = Rate { count, length: seconds * SECOND };
+            rate(own, Per::of(own))
+        };
+        assert_eq!(of(3100, 10), "310/s");
+        assert_eq!(of(45, 10), "4.5/s");
+        assert_eq!(of(163, 600), "16/min");
+        assert_eq!(of(12_345, 1), "12,345/s");
+        assert_eq!(of(30, 86_400), "1.2/hour");
+        assert_eq!(of(30, 5 * 86_400), "6.0/day");
+        assert_eq!(of(1, 20 * 86_400), "less than 0.1/day");
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl Run {
             .filter(|one| counts(one, config.users.is_some(), counted, &everybody, &mut left_out))
             .map(|one| Use { user: one.user.name, request: one.request, evidence: one.evidence })
             .collect();
-        let found = least(uses, expand);
+        let mut found = least(uses, expand);
+        if !config.roles.is_empty() {
+            found.grants = found.grants.into_iter().map(Grant::beside_others).collect();
+        }
         left_out.cannot += found.left_out;
         let nothing = match config.roles.is_empty() {
             true => "nothing that takes a role was done",

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 
 use super::Pair;
-use super::score::{Lengths, NOTABLE, add, by_score, falls_apart, unlikeness};
+use super::score::{LEAST, Lengths, NOTABLE, add, by_score, falls_apart, unlikeness};
 use crate::aggregate::summary::Key;
 use crate::event::Timestamp;
 
@@ -143,6 +143,8 @@ pub(super) struct Search {
     /// All rows, explained or not.
     totals: Tally,
     lengths: Lengths,
+    /// What scores less is no difference.
+    least: i64,
 }
 
 /// A value or a combination, with its score.
@@ -166,7 +168,7 @@ impl Search {
         // What requests were grouped by besides makes several rows of one.
         rows.sort_by(|a, b| a.values.cmp(&b.values));
         rows.dedup_by(|row, kept| row.values == kept.values && kept.absorb(row));
-        let mut search = Search { keys, names, rows, totals: Tally::new(), lengths };
+        let mut search = Search { keys, names, rows, totals: Tally::new(), lengths, least: LEAST };
         search.totals = search.tally(&[]);
         search
     }
@@ -183,6 +185,12 @@ impl Search {
         found
     }
 
+    /// How many differences too weak to tell are left, counted up to `most`.
+    pub(super) fn weaker(&mut self, most: usize) -> usize {
+        self.least = 1;
+        (0..most).take_while(|_| self.next().is_some()).count()
+    }
+
     /// The next contrast; its requests are explained from then on.
     pub(super) fn next(&mut self) -> Option<Contrast> {
         let candidate = self.find()?;
@@ -192,7 +200,8 @@ impl Search {
     /// The most surprising value or combination among what is not explained.
     fn find(&self) -> Option<Candidate> {
         let all = self.tally(&[]);
-        let single = self.best(&all, &[], |key, value, score| score >= NOTABLE || self.is_one_sided(key, value));
+        let telling = |key, value, score| score >= NOTABLE || score >= self.least && self.is_one_sided(key, value);
+        let single = self.best(&all, &[], telling);
         let single = single.map(|(condition, score)| Candidate { conditions: vec![condition], score });
         let single = single.map(|single| self.widened(self.narrowed(single)));
         // Where what one client does more and what it does less add up to nothing, only the combination shows.
@@ -266,7 +275,8 @@ impl Search {
                 let score = self.lengths.score(whole);
                 let alike = !falls_apart(unlike(whole, &tally[key]), score);
                 let telling = score >= NOTABLE || !conditions.is_empty();
-                (alike && telling && score * 10 >= peak * 9).then_some(Candidate { conditions, score })
+                (alike && telling && score >= self.least && score * 10 >= peak * 9)
+                    .then_some(Candidate { conditions, score })
             });
             // Of equals the last key goes, so that the user stays.
             let wider = wider.reduce(|best, next| if next.score >= best.score { next } else { best });
@@ -444,8 +454,11 @@ mod tests {
     }
 
     #[test]
-    fn a_single_new_value_is_told_however_few_requests_it_has() {
-        let leaves = vec![leaf("a list x 10.0.0.1", 100, 100), leaf("a list x 10.0.0.9", 0, 1)];
-        assert_eq!(told(leaves), ["new 0>1 10.0.0.9 ()"]);
+    fn a_single_new_value_is_told_unless_chance_makes_it() {
+        let leaves = |count| vec![leaf("a list x 10.0.0.1", 100, 100), leaf("a list x 10.0.0.9", 0, count)];
+        assert_eq!(told(leaves(4)), ["new 0>4 10.0.0.9 ()"]);
+        assert!(told(leaves(3)).is_empty());
+        let mut search = Search::new(KEYS.to_vec(), leaves(3), Lengths::of([600, 600]));
+        assert_eq!((search.contrasts(10).len(), search.weaker(10)), (0, 1));
     }
 }

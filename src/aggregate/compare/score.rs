@@ -15,6 +15,10 @@ pub const TOLERANCE: f64 = 1.5;
 /// From this score on, a combination of values is worth telling.
 pub const NOTABLE: i64 = 10 * THOUSAND;
 
+/// Below this score two counts are not told apart: by chance one pair in twenty differs as much. It is the 5 % point of
+/// chi-square with one degree of freedom.
+pub const LEAST: i64 = 3841;
+
 /// Scores are whole thousandths, so that their order is total and the same everywhere.
 pub const THOUSAND: i64 = 1000;
 

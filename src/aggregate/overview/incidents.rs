@@ -132,6 +132,8 @@ const SECOND: i64 = 1_000_000_000;
 const STEPS: i64 = 240;
 /// In fewer steps nothing rises that was not always there.
 const FEWEST_STEPS: i64 = 8;
+/// Outside of a rise there are requests in one of so many steps, or nothing is known of what is usual.
+const BUSY: usize = 10;
 /// A rise adds so many requests at least, or it may be chance.
 const RISE: u64 = 50;
 /// So many times the load outside is a rise.
@@ -220,11 +222,13 @@ fn spike(groups: &[Group], all: &Series, width: i64) -> Option<Spike> {
     if (steps.len() as i64) < FEWEST_STEPS {
         return None;
     }
-    let (from, to) = peak(&steps);
-    let stretch = Stretch {
-        since: Timestamp((first + from as i64 * step) * width),
-        until: Timestamp((first + (to as i64 + 1) * step).min(last + 1) * width),
-    };
+    let (from, to) = rising(&mut steps)?;
+    let (since, until) = (first + from as i64 * step, (first + (to as i64 + 1) * step).min(last + 1));
+    // Steps are longer than what rises may be.
+    let bar = 3 * all.values().sum::<u64>();
+    let high = || all.range(since..until).filter(|(_, count)| **count * 2 * periods as u64 > bar).map(|(at, _)| *at);
+    let (since, until) = (high().next()?, high().next_back()? + 1);
+    let stretch = Stretch { since: Timestamp(since * width), until: Timestamp(until * width) };
     let inside = Rate { count: between(all, stretch, width), length: stretch.length() };
     let total: u64 = all.values().sum();
     let outside = Rate { count: total - inside.count, length: periods * width - stretch.length() };
@@ -239,10 +243,22 @@ fn spike(groups: &[Group], all: &Series, width: i64) -> Option<Spike> {
     Some(Spike { stretch, outside, inside, cause, share })
 }
 
-/// The stretch of steps that has the most above one and a half times the average: what such a stretch adds
-/// counts, not how high it is at one moment.
-fn peak(steps: &[u64]) -> (usize, usize) {
-    let bar = 3 * steps.iter().sum::<u64>() as i128;
+/// The highest stretch of steps, if what is outside of it tells that it rose: it does not begin with the log, there
+/// are requests all the time, and no other stretch is as high.
+fn rising(steps: &mut [u64]) -> Option<(usize, usize)> {
+    let total = steps.iter().sum();
+    let (from, to, height) = peak(steps, total);
+    let all = steps.len();
+    steps.get_mut(from..=to)?.fill(0);
+    let busy = steps.iter().filter(|count| **count > 0).count();
+    let (.., other) = peak(steps, total);
+    (from > 0 && busy * BUSY >= all - (to + 1 - from) && other * 4 < height * 3).then_some((from, to))
+}
+
+/// The stretch of steps that has the most above one and a half times the average, and how much that is: what such a
+/// stretch adds counts, not how high it is at one moment.
+fn peak(steps: &[u64], total: u64) -> (usize, usize, i128) {
+    let bar = 3 * i128::from(total);
     let above = |count: u64| i128::from(count) * 2 * steps.len() as i128 - bar;
     let (mut best, mut found, mut sum, mut start) = (0, (0, 0), 0, 0);
     for (at, &count) in steps.iter().enumerate() {
@@ -254,7 +270,7 @@ fn peak(steps: &[u64]) -> (usize, usize) {
             (best, found) = (sum, (start, at));
         }
     }
-    found
+    (found.0, found.1, best)
 }
 
 /// How many more there are inside than there would be at the rate outside.
@@ -421,6 +437,27 @@ mod tests {
         assert_eq!(incidents(&[group("a list pods 200", 0, &[100; 100])], SECOND), Incidents::default());
         assert_eq!(incidents(&[group("a list pods 200", 0, &[9, 1, 1, 1, 1, 1, 1, 1, 1])], SECOND).spike, None);
         assert_eq!(incidents(&[], SECOND), Incidents::default());
+    }
+
+    #[test]
+    fn bursts_and_beginnings_are_no_rise() {
+        let burst = |start| group("cron list pods 200", start, &[10; 6]);
+        let hourly: Vec<Group> = (0..10).map(|hour| burst(hour * 3600)).collect();
+        assert_eq!(incidents(&hourly, SECOND).spike, None);
+        let late = [group("u get pods 200", 0, &[1; 600]), group("u get pods 200", 30 * 86_400, &[1])];
+        assert_eq!(incidents(&late, SECOND).spike, None);
+        let base = || group("node update leases 200", 0, &[2; 300]);
+        let storm = |start| group("m list pods 403", start, &[50; 20]);
+        assert_eq!(incidents(&[base(), storm(0)], SECOND).spike, None, "how it was before is not known");
+        assert_eq!(incidents(&[base(), storm(40), storm(200)], SECOND).spike, None, "twice alike");
+        assert!(incidents(&[base(), storm(40)], SECOND).spike.is_some());
+    }
+
+    #[test]
+    fn a_rise_is_as_long_as_it_is() {
+        let groups = [group("node update leases 200", 0, &[1; 7200]), group("m list pods 403", 3605, &[100; 10])];
+        let stretch = incidents(&groups, SECOND).spike.unwrap().stretch;
+        assert_eq!(stretch, Stretch { since: Timestamp(3605 * SECOND), until: Timestamp(3615 * SECOND) });
     }
 
     #[test]

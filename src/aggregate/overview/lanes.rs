@@ -7,6 +7,7 @@
 use super::RANKED;
 use super::incidents::Group;
 use crate::aggregate::summary::Groups;
+use crate::aggregate::views::churn::ACTIONS;
 use crate::aggregate::{Repeat, Seen, Slot};
 use crate::event::{Text, Timestamp};
 
@@ -251,15 +252,27 @@ impl Object {
 }
 
 /// Whether a request writes an object of which one expects that it rests now and then: leases are renewed
-/// for ever, and events are no objects anybody minds.
+/// and nodes report on themselves for ever, and events are no objects anybody minds.
 #[inline]
 fn is_telling_write(seen: &Seen<'_, '_>) -> bool {
     let verb = seen.event.verb.map_or(&b""[..], Text::raw);
     matches!(verb, b"update" | b"patch" | b"create" | b"delete")
         && seen.event.object_ref.is_some_and(|object| {
             let resource = object.resource.map_or(&b""[..], Text::raw);
-            object.name.is_some() && !matches!(resource, b"leases" | b"events")
+            let rests = !matches!(resource, b"leases" | b"events");
+            let part = object.subresource.map_or(&b""[..], Text::raw);
+            let writes = object.name.is_some() && rests && !ACTIONS.contains(&part);
+            writes && !(resource == b"nodes" && part == b"status" && is_node(seen)) && has_succeeded(seen)
         })
+}
+
+fn is_node(seen: &Seen<'_, '_>) -> bool {
+    seen.event.user.username.is_some_and(|user| user.raw().starts_with(b"system:node:"))
+}
+
+/// What failed wrote nothing.
+fn has_succeeded(seen: &Seen<'_, '_>) -> bool {
+    seen.event.code().is_some_and(|code| (200..300).contains(&code))
 }
 
 /// Whether an object's name is this one, without making it.

@@ -33,17 +33,26 @@ pub struct Write {
 }
 
 impl Write {
+    /// Turned away before anybody looked at the object: not authenticated, not allowed, or at a bad time.
+    fn is_refused(&self) -> bool {
+        matches!(self.code, Some(401 | 403 | 429))
+    }
+
     fn succeeded(&self) -> bool {
         self.code.is_some_and(|code| (200..300).contains(&code))
     }
 }
+
+/// Subresources that are asked to do something, and written no more than the object is.
+pub const ACTIONS: [&[u8]; 8] =
+    [b"token", b"eviction", b"binding", b"exec", b"attach", b"portforward", b"proxy", b"log"];
 
 /// Picks writes to objects that have a name. Leases and events, which are written all the time by design, are
 /// only looked at with `all`.
 pub fn pick(all: bool, seen: &Seen<'_, '_>, names: &mut Names) -> Option<Write> {
     let event = seen.event;
     let verb = event.verb?;
-    if !matches!(verb.raw(), b"create" | b"update" | b"patch" | b"apply" | b"delete") || event.is_long_running() {
+    if !matches!(verb.raw(), b"create" | b"update" | b"patch" | b"apply") || event.is_long_running() {
         return None;
     }
     let object = event.object_ref?;
@@ -51,7 +60,7 @@ pub fn pick(all: bool, seen: &Seen<'_, '_>, names: &mut Names) -> Option<Write> 
     if !all && matches!(resource.raw(), b"leases" | b"events") {
         return None;
     }
-    if object.subresource.is_some_and(|sub| sub.raw() == b"token") {
+    if object.subresource.is_some_and(|sub| ACTIONS.contains(&sub.raw())) {
         return None;
     }
     names.push(object.namespace);
@@ -65,7 +74,7 @@ pub fn pick(all: bool, seen: &Seen<'_, '_>, names: &mut Names) -> Option<Write> 
         time: event.time(),
         code: event.code(),
         replaces: object.resource_version.filter(|_| verb.raw() == b"update").and_then(number).unwrap_or(0),
-        becomes: if verb.raw() == b"delete" { 0 } else { version_after(event).unwrap_or(0) },
+        becomes: version_after(event).unwrap_or(0),
         empty: verb.raw() == b"patch" && event.request_object.is_some_and(is_empty),
     })
 }
@@ -132,8 +141,10 @@ pub struct ChurnRow {
     pub resource: String,
     /// Its name.
     pub name: String,
-    /// All writes, those that failed included.
+    /// All writes, those that failed included and those that were refused not.
     pub writes: u64,
+    /// Writes that were refused (401, 403, 429).
+    pub refused: u64,
     /// The median of the times between two writes that succeeded, in nanoseconds.
     pub gap_ns: Option<i64>,
     /// Writes of which it is known whether they changed something.
@@ -189,22 +200,25 @@ pub fn finish(groups: Vec<Writes>, least: u64) -> ChurnAnswer {
             None => objects.push((object, vec![(writer, writes)])),
         }
     }
-    let count = objects.len() as u64;
     let all: Vec<ChurnRow> = objects.into_iter().map(|(object, writers)| row(&object, writers)).collect();
+    let count = all.iter().filter(|row| row.writes > 0).count() as u64;
     let writes = all.iter().map(|row| row.writes).sum();
-    let mut rows: Vec<ChurnRow> = all.into_iter().filter(|row| row.writes >= least).collect();
+    let mut rows: Vec<ChurnRow> = all.into_iter().filter(|row| row.writes >= least.max(1)).collect();
     rows.sort_by_cached_key(|row| (Reverse(row.writes), row.namespace.clone(), row.resource.clone(), row.name.clone()));
     ChurnAnswer { writes, objects: count, rows }
 }
 
 fn row(object: &Values, mut by_writer: Vec<Writes>) -> ChurnRow {
-    by_writer.sort_by(|(a, x), (b, y)| y.len().cmp(&x.len()).then_with(|| a.cmp(b)));
+    let made = |writes: &[Write]| Reverse(writes.iter().filter(|write| !write.is_refused()).count());
+    by_writer.sort_by(|(a, x), (b, y)| made(x).cmp(&made(y)).then_with(|| a.cmp(b)));
     let mut writes: Vec<(Write, usize)> = by_writer
         .iter()
         .enumerate()
         .flat_map(|(at, (_, writes))| writes.iter().map(move |write| (*write, at)))
         .collect();
     writes.sort_unstable();
+    let all = writes.len();
+    writes.retain(|(write, _)| !write.is_refused());
     let done: Vec<(Write, usize)> = writes.iter().copied().filter(|(write, _)| write.succeeded()).collect();
     let verdicts = verdicts(&done);
     let writers = writers(&by_writer, &done, &verdicts);
@@ -224,6 +238,7 @@ fn row(object: &Values, mut by_writer: Vec<Writes>) -> ChurnRow {
         resource,
         name: text(3).unwrap_or_default(),
         writes: writes.len() as u64,
+        refused: (all - writes.len()) as u64,
         gap_ns: median(&gaps(&times)),
         judged: verdicts.iter().flatten().count() as u64,
         unchanged: verdicts.iter().filter(|verdict| **verdict == Some(false)).count() as u64,
@@ -246,7 +261,7 @@ fn writers(by_writer: &[Writes], done: &[(Write, usize)], verdicts: &[Option<boo
     let writer = |(at, (values, writes)): (usize, &Writes)| Writer {
         user: text(values, 0),
         manager: text(values, 1),
-        writes: writes.len() as u64,
+        writes: writes.iter().filter(|write| !write.is_refused()).count() as u64,
         conflicts: writes.iter().filter(|write| write.code == Some(409)).count() as u64,
         unchanged: unchanged(at) as u64,
     };
@@ -330,6 +345,21 @@ mod tests {
         for (patch, empty) in [("{}", true), (" [ ] ", true), ("{\"a\":1}", false), ("null", false)] {
             assert_eq!(is_empty(RawJson(patch.as_bytes())), empty, "{patch}");
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_no_write() {
+        let text = |text: &str| Some(text.as_bytes().to_vec());
+        let group = |user: &str, codes: &[i32]| {
+            let values = vec![None, None, text("pods"), text("web-1"), text("status"), text(user), text("kubectl")];
+            let writes = codes.iter().zip(0..).map(|(&code, at)| Write { code: Some(code), ..write(at, 0, 0) });
+            (values, writes.collect::<Vec<Write>>())
+        };
+        let answer = finish(vec![group("a", &[429, 429, 403, 200]), group("b", &[200, 409])], 2);
+        let row = &answer.rows[0];
+        assert_eq!((answer.writes, row.writes, row.refused, row.conflicts), (3, 3, 3, 1));
+        assert_eq!(row.writers.iter().map(|writer| writer.writes).collect::<Vec<u64>>(), [2, 1]);
+        assert!(finish(vec![group("a", &[429, 429])], 0).rows.is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use regex::bytes::Regex;
 
 use super::Wrong;
 use super::fields::{self, Field, Type};
-use super::functions::{FUNCTIONS, KINDS, Signature, Wanted};
+use super::functions::{FUNCTIONS, KINDS, Signature, Wanted, offset};
 use super::program::{Constant, Each, Expr, Form};
 use super::run;
 use super::tree::{Kind, Node, Operator};
@@ -368,6 +368,12 @@ impl Checker<'_> {
                 let wrong = Wrong::new(node.at, message);
                 let list = signature.name == "contains" && matches!(typed.kind, Type::List(_));
                 return Err(if list { wrong.with_help("write \"element\" in list") } else { wrong });
+            }
+            if let (Wanted::Zone, Expr::Constant(Constant::Text(zone))) = (wanted, &typed.expr)
+                && std::str::from_utf8(zone).ok().and_then(offset).is_none()
+            {
+                let wrong = Wrong::new(node.at, format!("`{}` is no zone that is known here", self.shown(node)));
+                return Err(wrong.with_help("write \"UTC\" or an offset such as \"+02:00\""));
             }
             parts.push(typed.expr);
         }

@@ -315,7 +315,7 @@ fn zoned(time: i64, zone: Option<&Value<'_>>) -> Result<DateTime<FixedOffset>, F
 }
 
 /// `UTC`, `+02:00`, `-05:30` or `02:00`.
-fn offset(text: &str) -> Option<FixedOffset> {
+pub(super) fn offset(text: &str) -> Option<FixedOffset> {
     if text == "UTC" {
         return FixedOffset::east_opt(0);
     }

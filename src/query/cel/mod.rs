@@ -48,7 +48,8 @@ impl Where {
             Err(wrong) => {
                 // One line, so that the caret stands under the place.
                 let shown: String = text.chars().map(|c| if c.is_ascii_whitespace() { ' ' } else { c }).collect();
-                let error = QueryError::new(FLAG, &shown, wrong.at, wrong.message);
+                let (shown, at) = around(&shown, wrong.at);
+                let error = QueryError::new(FLAG, &shown, at, wrong.message);
                 Err(match wrong.help {
                     Some(help) => error.with_help(help),
                     None => error,
@@ -74,6 +75,20 @@ impl Where {
         })
     }
 }
+
+/// A long expression's part around a place, and the place in it.
+fn around(text: &str, at: usize) -> (String, usize) {
+    let places: Vec<usize> = text.char_indices().map(|(place, _)| place).chain([text.len()]).collect();
+    let fault = places.partition_point(|place| *place < at);
+    let start = places.get(fault.saturating_sub(SHOWN)).copied().unwrap_or(0);
+    let end = places.get(fault + SHOWN).copied().unwrap_or(text.len());
+    let head = if start == 0 { "" } else { "…" };
+    let tail = if end == text.len() { "" } else { "…" };
+    (format!("{head}{}{tail}", text.get(start..end).unwrap_or_default()), at.saturating_sub(start) + head.len())
+}
+
+/// So many characters of an expression are shown on either side of a fault.
+const SHOWN: usize = 100;
 
 /// What is wrong with an expression, and where.
 #[derive(Clone, Debug)]

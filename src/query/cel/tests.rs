@@ -382,3 +382,14 @@ fn an_impersonated_user_is_read() {
     assert!(Where::compile("impersonatedUser.username == \"bob\"").unwrap().matches(&event));
     assert!(!Where::compile("has(impersonatedUser.uid)").unwrap().matches(&event));
 }
+
+#[test]
+fn faults_of_long_expressions_and_of_zones_are_pointed_at() {
+    let refused = |text: &str| super::Where::compile(text).unwrap_err();
+    let long = format!("{}verb = 1 || {}true", "level == \"é\" || ".repeat(30), "false || ".repeat(40));
+    let error = refused(&long);
+    assert!(error.value.chars().count() < 210 && error.value.starts_with('…') && error.value.ends_with('…'), "{error}");
+    let zone = refused("requestReceivedTimestamp.getHours(\"Europe/Berlin\") == 9");
+    assert!(zone.message.contains("no zone") && zone.help.unwrap().contains("+02:00"));
+    assert!(super::Where::compile("requestReceivedTimestamp.getHours(\"-05:30\") == 9").is_ok());
+}

@@ -108,14 +108,31 @@ fn a_star_from_the_log_grants_nothing() {
 
 #[test]
 fn names_of_roles_are_valid_and_differ() {
-    let users = ["Alice@example.com", "alice-example-com", "system:serviceaccount:shop:web", "漢字", &"x".repeat(300)];
+    let users = [
+        "Alice@example.com",
+        "alice-example-com",
+        "system:serviceaccount:shop:web",
+        "shop-web",
+        "shop.web",
+        "system:serviceaccount:shop-web:a",
+        "system:serviceaccount:shop:web-a",
+        "a-b",
+        "a.b",
+        "a-b-d0d4fc29",
+        "漢字",
+        &"x".repeat(300),
+    ];
     let uses = users.map(|user| used(user, request("get", "", "pods", "a", "")));
     let found = least(uses, Expand::default());
     let names: BTreeSet<&str> = found.grants.iter().map(|grant| grant.name.as_str()).collect();
     assert_eq!(names.len(), users.len());
-    assert!(names.contains("auditq-alice-example-com") && names.contains("auditq-shop-web"), "{names:?}");
-    let is_valid = |name: &&str| name.len() < 70 && name.split('-').all(is_namespace);
+    assert!(names.contains("auditq-alice-example-com") && names.contains("auditq-shop.web"), "{names:?}");
+    let is_valid = |name: &&str| name.len() < 70 && name.split(['-', '.']).all(is_namespace);
     assert!(names.iter().all(is_valid), "{names:?}");
+    for user in users {
+        let alone = least([used(user, request("get", "", "pods", "a", ""))], Expand::default());
+        assert!(names.contains(alone.grants[0].name.as_str()), "{user}: whoever else is there");
+    }
 }
 
 #[test]

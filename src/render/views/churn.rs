@@ -61,16 +61,27 @@ fn remarks(row: &ChurnRow) -> Cell {
     if row.unchanged > 0 {
         remarks.push(format!("{} of {} changed nothing", row.unchanged, counted(row.writes, "write")));
     }
+    if row.refused > 0 {
+        remarks.push(format!("{} refused besides", row.refused));
+    }
     if row.conflicts > 0 {
         remarks.push(counted(row.conflicts, "conflict"));
     }
     Cell::Text(remarks.join("; "))
 }
 
+/// `deployments.apps/web/status`.
+fn object(row: &ChurnRow) -> String {
+    match row.resource.split_once('/') {
+        Some((resource, subresource)) => format!("{resource}/{}/{subresource}", row.name),
+        None => format!("{}/{}", row.resource, row.name),
+    }
+}
+
 fn cells(row: &ChurnRow, wide: bool) -> Vec<Cell> {
     let mut cells = vec![
         text_cell(row.namespace.as_deref()),
-        Cell::Text(format!("{}/{}", row.resource, row.name)),
+        Cell::Text(object(row)),
         Cell::Number(row.writes),
         rate_cell(rate(row.writes, row.span_ns(), MINUTE)),
         row.gap_ns.map_or(Cell::Missing, Cell::DurationNs),
@@ -105,6 +116,7 @@ fn members(row: &ChurnRow) -> Value {
         "resource": row.resource,
         "name": row.name,
         "writes": row.writes,
+        "refused": row.refused,
         "perMinute": rate_value(rate(row.writes, row.span_ns(), MINUTE)),
         "gapUs": row.gap_ns.map(|gap| gap / 1000),
         "compared": row.judged,
