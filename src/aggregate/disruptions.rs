@@ -3,6 +3,8 @@
 //! The question notes evictions, deletions of pods, writes of nodes and PodDisruptionBudgets, and keeps once per
 //! pod where it ran and what its object says. [`DisruptionsPartial::finish`] puts them in order of time and reads
 //! the stories off: [`evictions`], [`nodes`], [`terminations`] and [`budgets`], each a plain function of the notes.
+//! Filters choose stories by the requests that make them, not what is read: who bound a pod, and which kubelet let
+//! it go, must be known whoever is asked about.
 
 mod body;
 pub mod budgets;
@@ -12,10 +14,10 @@ pub mod nodes;
 mod pods;
 pub mod terminations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::budgets::Snapshots;
+use self::budgets::{Key, Snapshots};
 use self::evictions::Eviction;
 use self::nodes::{Episode, NodeWrites, StatusWrites};
 use self::note::{Note, What};
@@ -32,6 +34,13 @@ pub struct Disruptions {
     pub filter: Filter,
 }
 
+impl Disruptions {
+    /// Other sources may be other clusters, so they are not even context.
+    fn reads(&self, seen: &Seen<'_, '_>) -> bool {
+        self.filter.is_any_source() || self.filter.matches_source(seen.source_names())
+    }
+}
+
 /// A partial answer to [`Disruptions`].
 #[derive(Clone, Default)]
 pub struct DisruptionsPartial {
@@ -39,6 +48,8 @@ pub struct DisruptionsPartial {
     names: Names,
     pods: Pods,
     budgets: Snapshots,
+    /// Budgets that requests asked about are about.
+    wanted_budgets: BTreeSet<Key>,
     /// Writes of nodes' status by node and user: far too many to note each.
     statuses: Vec<StatusWrites>,
     status_index: BTreeMap<(Arc<str>, Arc<str>), u32>,
@@ -50,6 +61,8 @@ pub struct DisruptionsPartial {
 pub struct DisruptionsAnswer {
     /// The only node that was asked about.
     pub node: Option<String>,
+    /// Whether a filter chose what is told.
+    pub restricted: bool,
     /// Cordons, drains, taints and deletions of nodes, by when they began.
     pub nodes: Vec<Episode>,
     /// Evictions by pod and user, by when they were first tried.
@@ -82,20 +95,17 @@ impl Question for Disruptions {
         DisruptionsPartial::default()
     }
 
-    fn filter(&self) -> Option<&Filter> {
-        Some(&self.filter)
-    }
-
     fn observe(&self, partial: &mut DisruptionsPartial, seen: &Seen<'_, '_>) -> Slot {
-        if !seen.matches(&self.filter) {
+        if !self.reads(seen) {
             return Slot::NONE;
         }
         partial.last = partial.last.max(seen.event.time());
         let Some(resource) = seen.event.object_ref.and_then(|object| object.resource) else { return Slot::NONE };
+        let wanted = || self.filter.is_empty() || seen.matches(&self.filter);
         match resource.raw() {
-            b"pods" => partial.pod(seen),
-            b"nodes" => partial.node(seen),
-            b"poddisruptionbudgets" => partial.budget(seen),
+            b"pods" => partial.pod(seen, &wanted),
+            b"nodes" => partial.node(seen, &wanted),
+            b"poddisruptionbudgets" => partial.budget(seen, &wanted),
             _ => Slot::NONE,
         }
     }
@@ -114,12 +124,16 @@ impl Question for Disruptions {
         into.notes.merge(from.notes);
         into.pods.merge(from.pods);
         into.budgets.merge(from.budgets);
+        into.wanted_budgets.extend(from.wanted_budgets);
         for StatusWrites { node, user, count } in from.statuses {
             into.count_status(node, user, count);
         }
         into.last = into.last.max(from.last);
     }
 }
+
+/// Whether the request at hand is among those asked about.
+type Wanted<'w> = &'w dyn Fn() -> bool;
 
 impl DisruptionsPartial {
     /// Counts writes of a node's status, and tells where.
@@ -133,41 +147,51 @@ impl DisruptionsPartial {
         index
     }
 
-    fn push(&mut self, seen: &Seen<'_, '_>, what: What) -> Slot {
+    fn push(&mut self, seen: &Seen<'_, '_>, wanted: Wanted<'_>, what: What) -> Slot {
         let Some(time) = seen.event.time() else { return Slot::NONE };
         let user = self.names.share(&note::user(seen.event));
         let actor = note::controller(seen.event).map(|name| self.names.share(&name));
         let start = seen.event.start().unwrap_or(time);
-        self.notes.push(seen.position, Note { time, start, user, controller: actor, what })
+        self.notes.push(seen.position, Note { time, start, user, controller: actor, what, wanted: wanted() })
     }
 
-    fn pod(&mut self, seen: &Seen<'_, '_>) -> Slot {
+    fn pod(&mut self, seen: &Seen<'_, '_>, wanted: Wanted<'_>) -> Slot {
         let event = seen.event;
         let object = event.object_ref.unwrap_or_default();
         let subresource = object.subresource.map_or(&b""[..], |sub| sub.raw());
         match (event.verb.map_or(&b""[..], |verb| verb.raw()), subresource) {
-            (b"create", b"eviction") => note::eviction(event).map_or(Slot::NONE, |what| self.push(seen, what)),
+            (b"create", b"eviction") => note::eviction(event).map_or(Slot::NONE, |what| self.push(seen, wanted, what)),
             (b"delete", b"") => {
+                // A kubelet deletes the pods that it ran.
+                self.on_kubelets_node(event);
                 self.pod_body(seen);
-                note::deletion(event).map_or(Slot::NONE, |what| self.push(seen, what))
+                note::deletion(event).map_or(Slot::NONE, |what| self.push(seen, wanted, what))
             }
-            (b"deletecollection", b"") => note::collection(event).map_or(Slot::NONE, |what| self.push(seen, what)),
+            (b"deletecollection", b"") => {
+                note::collection(event).map_or(Slot::NONE, |what| self.push(seen, wanted, what))
+            }
             (b"create", b"binding") => {
                 self.bound(event);
                 Slot::NONE
             }
-            (b"list", b"") => self.list(seen),
+            (b"list", b"") => self.list(seen, wanted),
             (b"patch" | b"update", b"status") => {
-                self.on_kubelets_node(event);
+                if self.on_kubelets_node(event) {
+                    self.pods.trace();
+                }
                 self.pod_body(seen);
-                note::target(event).map_or(Slot::NONE, |what| self.push(seen, what))
+                note::target(event).map_or(Slot::NONE, |what| self.push(seen, wanted, what))
             }
             (b"create", b"") => {
+                self.on_kubelets_node(event);
                 self.pod_body(seen);
                 self.created(event);
                 Slot::NONE
             }
-            (b"get" | b"patch" | b"update", b"") => {
+            (verb @ (b"get" | b"patch" | b"update"), b"") => {
+                if verb != b"get" {
+                    self.on_kubelets_node(event);
+                }
                 self.pod_body(seen);
                 Slot::NONE
             }
@@ -175,14 +199,16 @@ impl DisruptionsPartial {
         }
     }
 
-    /// A pod whose status a kubelet writes runs on that kubelet's node.
-    fn on_kubelets_node(&mut self, event: &Event<'_>) {
+    /// A pod that a kubelet writes runs on that kubelet's node: it may write no others. Gives whether one did.
+    fn on_kubelets_node(&mut self, event: &Event<'_>) -> bool {
         let user = event.user.username.map(|user| user.to_str_lossy()).unwrap_or_default();
-        let (Some(node), Some(time)) = (user.strip_prefix("system:node:"), event.time()) else { return };
-        if note::succeeded(event) {
-            let (namespace, name) = note::object(event);
+        let (Some(node), Some(time)) = (user.strip_prefix("system:node:"), event.time()) else { return false };
+        let (namespace, name) = note::object(event);
+        let writes = note::succeeded(event) && !name.is_empty();
+        if writes {
             self.pods.on_node(&mut self.names, (&namespace, &name), node, time);
         }
+        writes
     }
 
     /// Labels, node and grace period from the pod's object, where there is one.
@@ -193,7 +219,13 @@ impl DisruptionsPartial {
             return;
         }
         let (namespace, name) = note::object(event);
-        if name.is_empty() || !self.pods.wants_body(&namespace, &name, seen.position) {
+        if name.is_empty() {
+            return;
+        }
+        if let (Some(time), true) = (event.time(), response.or(event.request_object).is_some_and(body::has_finished)) {
+            self.pods.finished(&mut self.names, (&namespace, &name), time);
+        }
+        if !self.pods.wants_body(&namespace, &name, seen.position) {
             return;
         }
         if let Some(body) = response.or(event.request_object).and_then(body::pod) {
@@ -210,16 +242,17 @@ impl DisruptionsPartial {
 
     /// The scheduler gives a pod its node.
     fn bound(&mut self, event: &Event<'_>) {
-        self.created(event);
-        let target = body::text(body::at(event.request_object, &["target", "name"]));
-        if let (Some(node), Some(time)) = (target, event.time().filter(|_| note::succeeded(event))) {
-            let (namespace, name) = note::object(event);
-            self.pods.on_node(&mut self.names, (&namespace, &name), &node, time);
+        let (namespace, name) = note::object(event);
+        let pod = (&*namespace, &*name);
+        let Some(time) = event.time().filter(|_| note::succeeded(event) && !name.is_empty()) else { return };
+        self.pods.bound(&mut self.names, pod, time);
+        if let Some(node) = body::text(body::at(event.request_object, &["target", "name"])) {
+            self.pods.on_node(&mut self.names, pod, &node, time);
         }
     }
 
     /// `kubectl drain` asks for the pods of the node; kubelets do so too, about themselves.
-    fn list(&mut self, seen: &Seen<'_, '_>) -> Slot {
+    fn list(&mut self, seen: &Seen<'_, '_>, wanted: Wanted<'_>) -> Slot {
         let event = seen.event;
         let uri = event.request_uri.map_or(&b""[..], |uri| uri.raw());
         if memchr::memmem::find(uri, b"spec.nodeName").is_none() || note::user(event).starts_with("system:node:") {
@@ -244,10 +277,10 @@ impl DisruptionsPartial {
             }
         }
         let node = self.names.share(node);
-        self.push(seen, What::Listed { node })
+        self.push(seen, wanted, What::Listed { node })
     }
 
-    fn node(&mut self, seen: &Seen<'_, '_>) -> Slot {
+    fn node(&mut self, seen: &Seen<'_, '_>, wanted: Wanted<'_>) -> Slot {
         let event = seen.event;
         let object = event.object_ref.unwrap_or_default();
         let Some(name) = object.name.map(|name| name.to_str_lossy()) else { return Slot::NONE };
@@ -259,9 +292,9 @@ impl DisruptionsPartial {
             b"" => {
                 let node = self.names.share(&name);
                 let what = note::node_write(event, node);
-                self.push(seen, what)
+                self.push(seen, wanted, what)
             }
-            b"status" if event.time().is_some() => {
+            b"status" if event.time().is_some() && wanted() => {
                 let (node, user) = (self.names.share(&name), self.names.share(&note::user(event)));
                 Slot(self.count_status(node, user, 1) | STATUS)
             }
@@ -269,10 +302,11 @@ impl DisruptionsPartial {
         }
     }
 
-    fn budget(&mut self, seen: &Seen<'_, '_>) -> Slot {
+    fn budget(&mut self, seen: &Seen<'_, '_>, wanted: Wanted<'_>) -> Slot {
         let event = seen.event;
         let Some(time) = event.time() else { return Slot::NONE };
         let when = (time, seen.position);
+        let is_wanted = wanted();
         if note::succeeded(event) {
             let items = body::at(event.response_object, &["items"]).into_iter().flat_map(|items| items.elements());
             for object in items.chain(note::budget_objects(event)) {
@@ -282,25 +316,40 @@ impl DisruptionsPartial {
                     (name("namespace").or(note::namespace(event)), name("name"), budgets::Budget::read(object))
                 {
                     self.budgets.charged(&namespace, &name, when, object);
-                    self.budgets.observe((namespace, name), when, &budget);
+                    let key = (namespace, name);
+                    if is_wanted && !self.wanted_budgets.contains(&key) {
+                        self.wanted_budgets.insert(key.clone());
+                    }
+                    self.budgets.observe(key, when, &budget);
                 }
             }
         }
-        note::charge(event).or_else(|| note::budget_write(event)).map_or(Slot::NONE, |what| self.push(seen, what))
+        note::charge(event)
+            .or_else(|| note::budget_write(event))
+            .map_or(Slot::NONE, |what| self.push(seen, wanted, what))
     }
 
     /// The stories, of one node if that is wanted.
-    pub fn finish(self, node: Option<&str>) -> DisruptionsAnswer {
+    pub fn finish(self, node: Option<&str>, restricted: bool) -> DisruptionsAnswer {
         let notes: Vec<(Position, Note)> = note::by_time(self.notes.finish());
         let pods = self.pods;
-        let (terminations, tally) = terminations::tell(&notes, &pods, self.last);
+        let (mut terminations, tally) = terminations::tell(&notes, &pods, self.last);
         let budgets = evictions::Budgets::new(self.budgets, &notes);
-        let evictions = evictions::tell(&notes, &pods, &budgets);
-        let nodes = nodes::tell(&notes, &pods, &terminations, self.last);
+        let mut evictions = evictions::tell(&notes, &pods, &budgets);
+        let mut nodes = nodes::tell(&notes, &pods, &terminations, self.last);
+        evictions.retain(|one| one.wanted);
+        terminations.retain(|one| one.wanted);
+        nodes.retain(|one| one.wanted);
+        let mut stories = budgets.stories(&evictions);
+        if restricted {
+            let wanted = wanted_budgets(self.wanted_budgets, &notes);
+            stories.retain(|story| story.evictions > 0 || wanted.iter().any(|key| story.is(key)));
+        }
         let writes = nodes::writes(&notes, &nodes, &self.statuses);
         let answer = DisruptionsAnswer {
             node: None,
-            budgets: budgets.stories(&evictions),
+            restricted,
+            budgets: stories,
             nodes,
             evictions,
             terminations,
@@ -319,10 +368,25 @@ impl DisruptionsPartial {
     }
 }
 
+/// The budgets that requests asked about are about.
+fn wanted_budgets(mut of_bodies: BTreeSet<Key>, notes: &[(Position, Note)]) -> BTreeSet<Key> {
+    for (_, note) in notes.iter().filter(|(_, note)| note.wanted) {
+        if let What::Budget { namespace, name, .. } = &note.what {
+            of_bodies.insert((namespace.clone(), name.clone()));
+        }
+    }
+    of_bodies
+}
+
 impl DisruptionsAnswer {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty() && self.evictions.is_empty() && self.terminations.is_empty() && self.budgets.is_empty()
+    }
+
+    /// Whether that node was asked about.
+    fn is_about(&self, node: &str) -> bool {
+        self.node.as_deref().is_none_or(|only| only == node)
     }
 
     /// What happened on one node.
@@ -348,7 +412,13 @@ fn limits(
     tally: &terminations::Tally,
 ) -> Vec<String> {
     let mut limits = Vec::new();
-    let bodyless = |note: &Note| matches!(&note.what, What::Node { change: None, verb, .. } if !verb.is_end());
+    let told = |node: &str| answer.nodes.iter().any(|episode| episode.node == *node);
+    let bodyless = |note: &Note| match &note.what {
+        What::Node { change: None, verb, node } => {
+            !verb.is_end() && (note.wanted && answer.is_about(node) || told(node))
+        }
+        _ => false,
+    };
     if notes.iter().any(|(_, note)| bodyless(note) && nodes::may_cordon(note)) {
         limits.push(
             "bodies of node writes were not all logged: there, cordons are told from the evictions that followed"

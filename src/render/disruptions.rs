@@ -60,26 +60,30 @@ impl Answer for DisruptionsAnswer {
             show(writes_table(&self.writes), None);
         }
         let (shown, more) = choose(&self.evictions, wide, Eviction::is_remarkable);
-        show(eviction_table(&shown, wide), more.map(|more| format!("… and {more} more, allowed at once\n")));
+        let more = more.map(|more| rest(&shown, more, "eviction", "evictions") + ", allowed at once\n");
+        show(eviction_table(&shown, wide), more);
         let (shown, more) = choose(&self.terminations, wide, Termination::is_remarkable);
-        let more = more.map(|more| {
-            let noun = if more == 1 { "pod that ended as it should" } else { "pods that ended as they should" };
-            format!("… and {more} more {noun}, or may still\n")
+        let unknown = self.terminations.iter().any(|one| one.end == End::Unknown);
+        let more = more.map(|more| match (unknown, more) {
+            (false, 1) => rest(&shown, more, "pod", "pods") + " that ended as it should, or may still\n",
+            (false, _) => rest(&shown, more, "pod", "pods") + " that ended as they should, or may still\n",
+            (true, _) => rest(&shown, more, "pod", "pods") + " with nothing wrong that was logged\n",
         });
         show(termination_table(&shown, wide, look.zone), more);
         let (shown, more) = choose(&self.budgets, wide, BudgetStory::is_remarkable);
-        let more = more.map(|more| {
-            format!(
-                "… and {} that refused nothing\n",
-                if more == 1 { "1 more budget".to_owned() } else { format!("{more} more budgets") }
-            )
-        });
+        let more = more.map(|more| rest(&shown, more, "budget", "budgets") + " that refused nothing\n");
         show(budget_table(&shown, wide, look.zone), more);
         if wide {
             show(writes_table(&self.writes), None);
         }
         out.extend(parts.join(&b'\n'));
     }
+}
+
+/// `… and 2 more evictions` below a table, `2 evictions` where there is none.
+fn rest<T>(shown: &[T], more: u64, one: &str, many: &str) -> String {
+    let noun = if more == 1 { one } else { many };
+    if shown.is_empty() { format!("{more} {noun}") } else { format!("… and {more} more {noun}") }
 }
 
 /// The rows to show, and how many there are besides.
@@ -92,11 +96,13 @@ fn choose<T>(all: &[T], wide: bool, remarkable: fn(&T) -> bool) -> (Vec<&T>, Opt
 /// What is said on standard error: what the log cannot tell, and where nothing was found.
 pub fn notes(answer: &DisruptionsAnswer) -> String {
     let mut notes = String::new();
+    let [is, are] =
+        if answer.restricted { ["matches", "match"] } else { ["is in what was read", "are in what was read"] };
     if let (Some(node), true) = (&answer.node, answer.nodes.is_empty() && answer.writes.is_empty()) {
         let known = if answer.evictions.is_empty() && answer.terminations.is_empty() { "nothing" } else { "no write" };
-        notes += &format!("auditq: note: {known} of node {} is in what was read\n", text_for_terminal(node));
+        notes += &format!("auditq: note: {known} of node {} {is}\n", text_for_terminal(node));
     } else if answer.node.is_none() && answer.is_empty() {
-        notes += "auditq: note: no evictions, drains, deletions of pods or PodDisruptionBudgets are in what was read\n";
+        notes += &format!("auditq: note: no evictions, drains, deletions of pods or PodDisruptionBudgets {are}\n");
     }
     for limit in &answer.limits {
         notes += &format!("auditq: note: {limit}\n");

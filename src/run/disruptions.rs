@@ -11,8 +11,9 @@ impl Run {
         if let Err(exit) = self.resolve_last(&mut config.filter) {
             return exit;
         }
+        let restricted = !config.filter.is_empty();
         let outcome = self.collect(&Disruptions { filter: config.filter });
-        let answer = outcome.partial.finish(config.node.as_deref());
+        let answer = outcome.partial.finish(config.node.as_deref(), restricted);
         self.give(&answer, config.form, &notes(&answer), &outcome.account)
     }
 }

@@ -201,6 +201,19 @@ pub(super) fn pod(object: RawJson<'_>) -> Option<PodBody> {
     })
 }
 
+/// Whether a pod, or a patch of one, says that all its containers have ended for good.
+pub(super) fn has_finished(pod: RawJson<'_>) -> bool {
+    let says = |phase: &[u8]| memchr::memmem::find(pod.0, phase).is_some();
+    (says(b"\"Succeeded\"") || says(b"\"Failed\""))
+        && matches!(text(at(Some(pod), &["status", "phase"])).as_deref(), Some("Succeeded" | "Failed"))
+}
+
+/// Whether a whole pod is bound to no node.
+pub(super) fn is_unbound(pod: RawJson<'_>) -> bool {
+    let node = |spec| text(at(Some(spec), &["nodeName"])).is_some_and(|node| !node.is_empty());
+    at(Some(pod), &["spec"]).is_some_and(|spec| spec.get(b"containers").is_some() && !node(spec))
+}
+
 /// The reason and message of a pod's `DisruptionTarget` condition, where a body has one that says so.
 pub(super) fn disruption_target(body: RawJson<'_>) -> Option<(String, String)> {
     memchr::memmem::find(body.0, b"DisruptionTarget")?;

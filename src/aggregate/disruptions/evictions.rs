@@ -44,6 +44,8 @@ pub struct Eviction {
     pub has: Option<i64>,
     /// From when to when the server dealt with the attempt that it allowed.
     dealt: Option<(Timestamp, Timestamp)>,
+    /// Whether an attempt is among the requests asked about.
+    pub(super) wanted: bool,
 }
 
 impl Eviction {
@@ -166,12 +168,14 @@ fn begin(pod: &PodName, note: &Note, pods: &Pods) -> Eviction {
         needs: None,
         has: None,
         dealt: None,
+        wanted: false,
     }
 }
 
 impl Eviction {
     fn attempt(&mut self, note: &Note, outcome: &Outcome) {
         self.attempts += 1;
+        self.wanted |= note.wanted;
         self.last = note.time;
         self.result = EvictionResult::of(outcome);
         self.message = None;

@@ -42,6 +42,8 @@ pub struct Episode {
     pub hangs: bool,
     /// How it was undone, by whom, when.
     pub undone: Option<(Undone, String, Timestamp)>,
+    /// Whether a request of it is among those asked about.
+    pub(super) wanted: bool,
 }
 
 /// What was done to a node.
@@ -128,6 +130,12 @@ pub struct NodeWrites {
     pub evict: u64,
 }
 
+impl NodeWrites {
+    fn changes(&self) -> u64 {
+        self.update + self.patch
+    }
+}
+
 /// How often a user wrote the status of a node, as it is counted while reading.
 #[derive(Clone, Debug)]
 pub(super) struct StatusWrites {
@@ -168,8 +176,15 @@ struct State {
     taints: BTreeMap<String, usize>,
     known_taints: Option<Vec<String>>,
     unschedulable: Option<bool>,
-    unknown: Vec<(Timestamp, Arc<str>)>,
+    unknown: Vec<Write>,
     evictions: BTreeMap<Arc<str>, usize>,
+}
+
+/// A write of a node whose body was not logged.
+struct Write {
+    time: Timestamp,
+    user: Arc<str>,
+    wanted: bool,
 }
 
 /// How a pod of an episode was answered last.
@@ -213,8 +228,8 @@ impl<'n> Teller<'n> {
         }
     }
 
-    fn open(&mut self, what: Kind, node: &str, user: &str, from: Timestamp) -> usize {
-        self.episodes.push(Episode::begin(what, node, user, from));
+    fn open(&mut self, what: Kind, node: &str, by: &Write) -> usize {
+        self.episodes.push(Episode::begin(what, node, by));
         self.tried.push(BTreeMap::new());
         self.episodes.len() - 1
     }
@@ -222,6 +237,7 @@ impl<'n> Teller<'n> {
     fn undo(&mut self, at: usize, how: Undone, note: &Note) {
         if let Some(episode) = self.episodes.get_mut(at) {
             episode.undone = Some((how, note.user.to_string(), note.time));
+            episode.wanted |= note.wanted;
         }
     }
 
@@ -235,7 +251,7 @@ impl<'n> Teller<'n> {
         state.unschedulable = change.after.or(change.unschedulable).or(before);
         match change.unschedulable {
             Some(true) if open.is_none() && !(change.whole && before == Some(true)) => {
-                let at = self.open(Kind::Cordon, node, &note.user, note.time);
+                let at = self.open(Kind::Cordon, node, &Write::of(note));
                 // A whole object may repeat what was so before the log began.
                 self.episodes[at].sure = !(change.whole && before.is_none());
                 self.state(node).cordon = Some(at);
@@ -245,7 +261,7 @@ impl<'n> Teller<'n> {
                     self.undo(at, Undone::Uncordoned, note);
                     self.state(node).cordon = None;
                 }
-                None if !change.whole => _ = self.open(Kind::Uncordon, node, &note.user, note.time),
+                None if !change.whole => _ = self.open(Kind::Uncordon, node, &Write::of(note)),
                 None => {}
             },
             _ => {}
@@ -258,7 +274,7 @@ impl<'n> Teller<'n> {
         let before = state.known_taints.replace(taints.clone()).unwrap_or_default();
         let open = state.taints.clone();
         for taint in taints.iter().filter(|taint| !before.contains(taint) && begins_something(taint)) {
-            let at = self.open(Kind::Taint, node, &note.user, note.time);
+            let at = self.open(Kind::Taint, node, &Write::of(note));
             self.episodes[at].taint = Some(taint.clone());
             self.state(node).taints.insert(taint.clone(), at);
         }
@@ -273,7 +289,7 @@ impl<'n> Teller<'n> {
         for at in state.cordon.into_iter().chain(state.taints.into_values()) {
             self.undo(at, Undone::NodeDeleted, note);
         }
-        self.open(Kind::Deletion, node, &note.user, note.time);
+        self.open(Kind::Deletion, node, &Write::of(note));
     }
 
     /// A write whose body was not logged: perhaps a cordon, or after evictions an uncordon.
@@ -288,7 +304,7 @@ impl<'n> Teller<'n> {
                 self.undo(at, Undone::PresumablyUncordoned, note);
                 self.state(node).cordon = None;
             }
-            None => self.state(node).unknown.push((note.time, note.user.clone())),
+            None => self.state(node).unknown.push(Write::of(note)),
         }
     }
 
@@ -298,10 +314,10 @@ impl<'n> Teller<'n> {
         if state.cordon.is_some() {
             return;
         }
-        let recent = |(time, user): &(Timestamp, Arc<str>)| *user == note.user && note.time.0 - time.0 <= PRESUMED;
+        let recent = |write: &Write| write.user == note.user && note.time.0 - write.time.0 <= PRESUMED;
         let Some(found) = state.unknown.iter().rposition(recent) else { return };
-        let (time, user) = state.unknown.remove(found);
-        let at = self.open(Kind::Cordon, node, &user, time);
+        let write = state.unknown.remove(found);
+        let at = self.open(Kind::Cordon, node, &write);
         self.episodes[at].sure = false;
         self.state(node).cordon = Some(at);
     }
@@ -314,6 +330,7 @@ impl<'n> Teller<'n> {
         let at = self.episode_of(&node, note);
         self.episodes[at].sure &= sure.is_some();
         let episode = &mut self.episodes[at];
+        episode.wanted |= note.wanted;
         let result = match outcome {
             Outcome::Allowed => Ok(()),
             Outcome::Gone => return,
@@ -341,7 +358,7 @@ impl<'n> Teller<'n> {
         if let Some(at) = by_user.or_else(|| state.evictions.get(&note.user).copied()) {
             return at;
         }
-        let at = self.open(Kind::Evictions, node, &note.user, note.time);
+        let at = self.open(Kind::Evictions, node, &Write::of(note));
         self.state(node).evictions.insert(note.user.clone(), at);
         at
     }
@@ -358,6 +375,7 @@ impl<'n> Teller<'n> {
         };
         if let Some(episode) = at.and_then(|at| self.episodes.get_mut(at)) {
             episode.deleted += 1;
+            episode.wanted |= note.wanted;
             episode.until = Some(note.time);
         }
     }
@@ -378,13 +396,19 @@ impl<'n> Teller<'n> {
     }
 }
 
+impl Write {
+    fn of(note: &Note) -> Write {
+        Write { time: note.time, user: note.user.clone(), wanted: note.wanted }
+    }
+}
+
 impl Episode {
-    fn begin(what: Kind, node: &str, user: &str, from: Timestamp) -> Episode {
+    fn begin(what: Kind, node: &str, by: &Write) -> Episode {
         Episode {
             node: node.to_owned(),
             what,
-            user: user.to_owned(),
-            from,
+            user: by.user.to_string(),
+            from: by.time,
             until: None,
             sure: true,
             taint: None,
@@ -394,6 +418,7 @@ impl Episode {
             blocked: Vec::new(),
             hangs: false,
             undone: None,
+            wanted: by.wanted,
         }
     }
 
@@ -433,9 +458,9 @@ impl Episode {
 }
 
 /// Writes of people of which nobody knows what they changed.
-fn unknown_writes(node: &str, unknown: &[(Timestamp, Arc<str>)]) -> Vec<Episode> {
-    let people = unknown.iter().filter(|(_, user)| !user.starts_with("system:"));
-    people.map(|(time, user)| Episode { sure: false, ..Episode::begin(Kind::Write, node, user, *time) }).collect()
+fn unknown_writes(node: &str, unknown: &[Write]) -> Vec<Episode> {
+    let people = unknown.iter().filter(|write| !write.user.starts_with("system:"));
+    people.map(|write| Episode { sure: false, ..Episode::begin(Kind::Write, node, write) }).collect()
 }
 
 /// Whether a taint can begin a drain or an eviction. The echo of a cordon and a node's role cannot.
@@ -448,6 +473,9 @@ pub(super) fn writes(notes: &[(Position, Note)], episodes: &[Episode], statuses:
     let mut known: BTreeMap<(String, String), NodeWrites> = BTreeMap::new();
     for (_, note) in notes {
         let What::Node { node, verb, .. } = &note.what else { continue };
+        if !note.wanted {
+            continue;
+        }
         let writes = entry(&mut known, node, &note.user);
         match verb {
             NodeVerb::Create => writes.create += 1,
@@ -463,10 +491,13 @@ pub(super) fn writes(notes: &[(Position, Note)], episodes: &[Episode], statuses:
         let writes = entry(&mut known, &episode.node, &episode.user);
         writes.evict += episode.evicted;
         let cordons = matches!(episode.what, Kind::Cordon | Kind::Drain) && episode.taint.is_none();
-        writes.cordon += u64::from(cordons);
-        writes.uncordon += u64::from(episode.what == Kind::Uncordon);
-        if let Some((Undone::Uncordoned | Undone::PresumablyUncordoned, user, _)) = &episode.undone {
-            entry(&mut known, &episode.node, user).uncordon += 1;
+        // Writes that are not asked about are not counted, not as cordons either.
+        writes.cordon += u64::from(cordons && writes.changes() > 0);
+        writes.uncordon += u64::from(episode.what == Kind::Uncordon && writes.changes() > 0);
+        if let Some((Undone::Uncordoned | Undone::PresumablyUncordoned, user, _)) = &episode.undone
+            && let Some(writes) = known.get_mut(&(episode.node.clone(), user.clone()))
+        {
+            writes.uncordon += u64::from(writes.changes() > 0);
         }
     }
     known.into_values().collect()

@@ -20,6 +20,8 @@ pub(super) struct Note {
     pub(super) controller: Option<Arc<str>>,
     /// What it was.
     pub(super) what: What,
+    /// Whether it is among the requests asked about; the others are context.
+    pub(super) wanted: bool,
 }
 
 /// What a request was.
@@ -28,7 +30,14 @@ pub(super) enum What {
     /// Somebody tried to evict a pod.
     Eviction { pod: PodName, outcome: Outcome, grace: Option<i64> },
     /// Somebody deleted a pod.
-    Deletion { pod: PodName, outcome: Outcome, grace: Option<i64>, set: Option<i64>, node: Option<Box<str>> },
+    Deletion {
+        pod: PodName,
+        outcome: Outcome,
+        grace: Option<i64>,
+        /// The grace period that the server gave it; zero where its answer shows that nothing of it ran.
+        set: Option<i64>,
+        node: Option<Box<str>>,
+    },
     /// Somebody deleted all pods that match; which, if the response was logged.
     Collection { pods: Option<Vec<Collected>> },
     /// Somebody asked for the pods of a node.
@@ -186,9 +195,10 @@ pub(super) fn deletion(event: &Event<'_>) -> Option<What> {
     })
 }
 
-/// The grace period that the server gave the pod.
+/// The grace period that the server gave the pod. One that has finished or has no node gets none.
 fn set_grace(pod: Option<RawJson<'_>>) -> Option<i64> {
-    integer(at(pod, &["metadata", "deletionGracePeriodSeconds"]))
+    let over = |pod: RawJson<'_>| body::has_finished(pod) || body::is_unbound(pod);
+    integer(at(pod, &["metadata", "deletionGracePeriodSeconds"])).or_else(|| pod.is_some_and(over).then_some(0))
 }
 
 /// A deletion of a collection of pods.

@@ -51,6 +51,10 @@ pub(super) struct Pod {
     body: Option<(Position, Body)>,
     /// When pods of this name were created or scheduled.
     born: Vec<Timestamp>,
+    /// When they were scheduled.
+    bound: Vec<Timestamp>,
+    /// When a body said that one of them had finished.
+    finished: Vec<Timestamp>,
 }
 
 impl Pod {
@@ -83,6 +87,24 @@ impl Pod {
         self.body.as_ref()?.1.grace
     }
 
+    /// Whether the server removes it at once when somebody deletes it then: it has finished, or was never bound
+    /// to a node. `traces` says whether the log would show that it was.
+    /// Source: the pod strategy's CheckGracefulDelete.
+    pub(super) fn ends_at_once(&self, at: Timestamp, traces: bool) -> bool {
+        let begun = self.born.iter().copied().filter(|born| *born <= at).max();
+        let since = begun.unwrap_or(Timestamp(i64::MIN));
+        let finished = self.finished.iter().any(|time| *time <= at && *time >= since);
+        finished || traces && begun.is_some_and(|begun| self.never_bound(begun))
+    }
+
+    /// Whether the pod that began then was seen on no node.
+    fn never_bound(&self, begun: Timestamp) -> bool {
+        let next = self.born_between(begun, Timestamp(i64::MAX)).unwrap_or(Timestamp(i64::MAX));
+        let stayed = self.stays.iter().any(|stay| stay.last >= begun && stay.first < next);
+        let of_body = self.body.as_ref().is_some_and(|(_, body)| body.node.is_some());
+        !stayed && !of_body && !self.bound.contains(&begun)
+    }
+
     /// Whether a pod of this name began between two moments.
     pub(super) fn born_between(&self, after: Timestamp, until: Timestamp) -> Option<Timestamp> {
         self.born.iter().copied().filter(|born| *born > after && *born <= until).min()
@@ -93,6 +115,8 @@ impl Pod {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pods {
     namespaces: BTreeMap<Arc<str>, BTreeMap<Box<str>, Pod>>,
+    /// Whether the log has bindings or kubelets' writes of statuses, so that a pod without them has no node.
+    traces: bool,
 }
 
 impl Pods {
@@ -115,6 +139,16 @@ impl Pods {
             .any(|pod| !pod.stays.is_empty() || pod.body.as_ref().is_some_and(|(_, body)| body.node.is_some()))
     }
 
+    /// Whether the log would show that a pod was bound to a node.
+    pub(super) fn has_traces(&self) -> bool {
+        self.traces
+    }
+
+    /// The log has a binding, or a kubelet's write of a status.
+    pub(super) fn trace(&mut self) {
+        self.traces = true;
+    }
+
     fn entry(&mut self, names: &mut Names, pod: (&str, &str)) -> &mut Pod {
         self.namespaces.entry(names.share(pod.0)).or_default().entry(pod.1.into()).or_default()
     }
@@ -135,6 +169,19 @@ impl Pods {
         self.entry(names, pod).born.push(time);
     }
 
+    /// A pod of that name was given a node.
+    pub(super) fn bound(&mut self, names: &mut Names, pod: (&str, &str), time: Timestamp) {
+        let pod = self.entry(names, pod);
+        pod.born.push(time);
+        pod.bound.push(time);
+        self.traces = true;
+    }
+
+    /// A pod of that name had finished by then.
+    pub(super) fn finished(&mut self, names: &mut Names, pod: (&str, &str), time: Timestamp) {
+        self.entry(names, pod).finished.push(time);
+    }
+
     /// What the pod's object says. The node is not taken for a stay: which bodies are read depends on which
     /// were read before, and where a pod was seen must not.
     pub(super) fn body(&mut self, names: &mut Names, pod: (&str, &str), at: Position, body: &PodBody) {
@@ -144,6 +191,7 @@ impl Pods {
     }
 
     pub(super) fn merge(&mut self, from: Pods) {
+        self.traces |= from.traces;
         for (namespace, pods) in from.namespaces {
             let into = self.namespaces.entry(namespace).or_default();
             for (name, pod) in pods {
@@ -152,6 +200,8 @@ impl Pods {
                     known.stay(node, first, last);
                 }
                 known.born.extend(pod.born);
+                known.bound.extend(pod.bound);
+                known.finished.extend(pod.finished);
                 if pod.body.as_ref().is_some_and(|(at, _)| known.body.as_ref().is_none_or(|(known, _)| at < known)) {
                     known.body = pod.body;
                 }

@@ -40,6 +40,10 @@ pub struct Termination {
     pub end: End,
     /// Who forced it.
     pub forced_by: Option<String>,
+    /// Whether it was a controller that mostly deletes what has finished.
+    automatic: bool,
+    /// Whether a request for its end is among those asked about.
+    pub(super) wanted: bool,
 }
 
 /// Why a pod ends, by who asked for it and how.
@@ -95,7 +99,7 @@ pub enum GraceFrom {
     Response,
     /// The request asked for it.
     Request,
-    /// The pod's own, seen elsewhere in the log.
+    /// The pod's own, seen elsewhere in the log; none if it had finished or had no node.
     Pod,
     /// Not known; the default.
     Default,
@@ -130,7 +134,7 @@ pub enum End {
     Running,
     /// Not yet, though its grace period is over.
     Stuck,
-    /// What was read tells of no pod how it ended.
+    /// The log does not tell: it has no kubelets' deletions, or the pod may have finished before, when none is due.
     Unknown,
 }
 
@@ -245,7 +249,7 @@ fn collect<'n>(note: &'n Note, steps: &mut BTreeMap<&'n PodName, Vec<Step<'n>>>,
                 push(pod, How::Asked { grace: None, set: *set, node: node.as_deref(), evicted: false });
             }
         }
-        What::Collection { pods: None } => tally.unnamed_collections += 1,
+        What::Collection { pods: None } => tally.unnamed_collections += u64::from(note.wanted),
         _ => {}
     }
 }
@@ -286,7 +290,9 @@ impl Known<'_> {
                     one.let_go(step.note.start.max(one.began));
                     told.extend(open.take());
                 }
-                (How::LetGo, None) => ends_only += u64::from(!forced_just_before(told, pod)),
+                (How::LetGo, None) => {
+                    ends_only += u64::from(step.note.wanted && !forced_just_before(told, pod));
+                }
                 (How::Missing, Some(one)) => {
                     one.end = End::Gone;
                     told.extend(open.take());
@@ -307,8 +313,10 @@ impl Known<'_> {
         evicted: bool,
     ) -> Termination {
         let facts = self.pods.get(&pod.namespace, &pod.name);
+        let at_once = facts.is_some_and(|pod| pod.ends_at_once(note.time, self.pods.has_traces()));
         let (seconds, grace_from) = match (set, grace, facts.and_then(|pod| pod.grace())) {
             (Some(set), ..) => (set, GraceFrom::Response),
+            (None, ..) if at_once => (0, GraceFrom::Pod),
             (None, Some(grace), _) => (grace, GraceFrom::Request),
             (None, None, Some(own)) => (own, GraceFrom::Pod),
             (None, None, None) => (DEFAULT_GRACE, GraceFrom::Default),
@@ -329,8 +337,11 @@ impl Known<'_> {
             ended: None,
             end: End::Running,
             forced_by: None,
+            automatic: clears_away(cause, note.controller.as_deref()),
+            wanted: note.wanted,
         };
-        if grace == Some(0) {
+        // What the pod garbage collector forces it has often marked as failed itself.
+        if grace == Some(0) && (!at_once || cause == Cause::PodGarbageCollection) {
             begun.force(note);
         } else if seconds == 0 {
             (begun.ended, begun.end) = (Some(note.time), End::AtOnce);
@@ -366,8 +377,11 @@ impl Known<'_> {
             return one;
         }
         let deadline = one.began.0.saturating_add(one.grace.saturating_mul(1_000_000_000));
+        // What the server gave time to end was running.
+        let may_have_finished = one.automatic && one.grace_from != GraceFrom::Response;
         one.end = match self.kubelets {
             false => End::Unknown,
+            true if self.end.0 > deadline && may_have_finished => End::Unknown,
             true if self.end.0 > deadline => End::Stuck,
             true => End::Running,
         };
@@ -392,6 +406,7 @@ impl Termination {
 
     /// Somebody asks for an end that has begun: it can only come sooner.
     fn ask_again(&mut self, note: &Note, grace: Option<i64>) {
+        self.wanted |= note.wanted;
         match grace {
             Some(0) => self.force(note),
             Some(grace) if grace < self.grace => self.grace = grace,
@@ -410,17 +425,26 @@ impl Termination {
 /// A kubelet that had begun to let a pod go may finish after it was forced.
 fn forced_just_before(told: &[Termination], pod: &PodName) -> bool {
     let last = told.last();
-    last.is_some_and(|one| one.namespace == *pod.namespace && one.pod == *pod.name && one.end == End::Forced)
+    last.is_some_and(|one| {
+        one.namespace == *pod.namespace && one.pod == *pod.name && matches!(one.end, End::Forced | End::AtOnce)
+    })
+}
+
+/// Whether the pods that such a deletion meets have often finished before: those of jobs above all.
+fn clears_away(cause: Cause, controller: Option<&str>) -> bool {
+    matches!(cause, Cause::GarbageCollection | Cause::NamespaceDeletion)
+        || matches!(controller, Some("ttl-after-finished-controller" | "job-controller" | "cronjob-controller"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::pods::Names;
     use super::*;
     use crate::aggregate::Position;
 
     fn note(second: i64, user: &str, what: What) -> (Position, Note) {
         let time = Timestamp(second * 1_000_000_000);
-        let note = Note { time, start: time, user: user.into(), controller: None, what };
+        let note = Note { time, start: time, user: user.into(), controller: None, what, wanted: true };
         (Position { source: 0, offset: second as u64 }, note)
     }
 
@@ -444,6 +468,58 @@ mod tests {
         assert_eq!(of(Some(10), 10), [(End::Past, Some(10))]);
         assert_eq!(of(None, 29), [(End::InTime, Some(29))]);
         assert_eq!(of(None, 31), [(End::Past, Some(31))]);
+    }
+
+    fn told(seconds: &[(i64, &str)], controller: Option<&str>, pods: impl Fn(&mut Pods, &mut Names)) -> End {
+        let (mut known, mut names) = (Pods::default(), Names::default());
+        pods(&mut known, &mut names);
+        let mut notes: Vec<_> = seconds.iter().map(|(at, user)| note(*at, user, deletion(None))).collect();
+        notes[0].1.controller = controller.map(Into::into);
+        notes.push((notes[0].0, Note { what: other_pods_end(), ..note(1, "system:node:b", deletion(None)).1 }));
+        tell(&notes, &known, Some(Timestamp(500_000_000_000))).0[0].end
+    }
+
+    /// So that the log has kubelets' deletions.
+    fn other_pods_end() -> What {
+        let pod = PodName { namespace: "shop".into(), name: "other".into() };
+        What::Deletion { pod, outcome: Outcome::Allowed, grace: None, set: None, node: None }
+    }
+
+    #[test]
+    fn what_has_finished_or_was_never_bound_is_gone_at_once() {
+        const POD: (&str, &str) = ("shop", "db-0");
+        let second = |second: i64| Timestamp(second * 1_000_000_000);
+        let alice = [(20, "alice")];
+        assert_eq!(told(&alice, None, |_, _| {}), End::Stuck);
+        assert_eq!(told(&alice, None, |pods, names| pods.finished(names, POD, second(9))), End::AtOnce);
+        assert_eq!(told(&alice, None, |pods, names| pods.finished(names, POD, second(21))), End::Stuck);
+        let again = |pods: &mut Pods, names: &mut Names| {
+            pods.finished(names, POD, second(9));
+            pods.born(names, POD, second(10));
+        };
+        assert_eq!(told(&alice, None, again), End::Stuck, "another pod of the name");
+        let traced = |pods: &mut Pods, names: &mut Names| {
+            again(pods, names);
+            pods.trace();
+        };
+        assert_eq!(told(&alice, None, traced), End::AtOnce, "no binding, where there are others");
+        let bound = |pods: &mut Pods, names: &mut Names| {
+            traced(pods, names);
+            pods.bound(names, POD, second(11));
+        };
+        assert_eq!(told(&alice, None, bound), End::Stuck);
+        let ran = |pods: &mut Pods, names: &mut Names| {
+            traced(pods, names);
+            pods.on_node(names, POD, "a", second(15));
+        };
+        assert_eq!(told(&alice, None, ran), End::Stuck);
+    }
+
+    #[test]
+    fn what_a_controller_clears_away_is_not_told_to_be_stuck() {
+        let collector = Some("generic-garbage-collector");
+        assert_eq!(told(&[(20, "gc")], collector, |_, _| {}), End::Unknown);
+        assert_eq!(told(&[(20, "gc"), (25, "system:node:a")], collector, |_, _| {}), End::InTime);
     }
 
     #[test]
