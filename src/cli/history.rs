@@ -63,7 +63,7 @@ pub struct HistoryConfig {
     pub objects: Objects,
     /// Where they live.
     pub place: Filter,
-    /// What is read at all: times and sources.
+    /// What is read at all: sources.
     pub span: Filter,
     /// Which changes are shown.
     pub shown: Filter,
@@ -106,9 +106,10 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
     let spec = spec(filter);
     let (shown, said) = checked(&spec)?;
     hints.extend(said);
-    // What led to a change is looked for among all requests, so only when and where is decided before.
+    // What led to a change is looked for among all requests, and a version follows from those before it,
+    // so times choose what is shown: only sources and namespaces are decided before.
     let (place, _) = checked(&FilterSpec { namespace: spec.namespace.clone(), ..FilterSpec::default() })?;
-    let (span, _) = checked(&times_and_sources(spec))?;
+    let (span, _) = checked(&FilterSpec { source: spec.source, ..FilterSpec::default() })?;
     let (uid, brief, no_status, reads) = (args.uid, args.brief, args.no_status, args.reads);
     let config = HistoryConfig { objects, place, span, shown, uid, brief, no_status, reads, compare, at, form };
     super::config::finish(Command::History(Box::new(config)), input.files, &common, unit, read_all, hints)
@@ -116,16 +117,4 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
 
 fn sanitized(fault: &str) -> String {
     crate::render::sanitize::text_for_terminal(fault).into_owned()
-}
-
-fn times_and_sources(spec: FilterSpec) -> FilterSpec {
-    FilterSpec {
-        since: spec.since,
-        until: spec.until,
-        around: spec.around,
-        window: spec.window,
-        last: spec.last,
-        source: spec.source,
-        ..FilterSpec::default()
-    }
 }

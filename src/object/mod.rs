@@ -15,7 +15,7 @@ pub mod schema;
 pub mod secret;
 
 pub use diff::{Change, DiffOptions, diff};
-pub use patch::{Impossible, Patch, PatchKind, Patched, Recognised, patch_kind};
+pub use patch::{Impossible, Patch, PatchKind, Patched, Recognised, asked, patch_kind};
 pub use path::Path;
 
 /// How deep an object may nest. `serde_json` reads no deeper than 128, and patches may not build deeper

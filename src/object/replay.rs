@@ -34,6 +34,17 @@ pub struct Step {
     pub time: Option<String>,
 }
 
+impl Step {
+    /// Whether the response alone tells what became of the object and of who manages which fields, so that the
+    /// request need not be read.
+    pub fn response_is_enough(&self) -> bool {
+        let managed = |object: &Value| object.pointer("/metadata/managedFields").is_some_and(Value::is_array);
+        let applies = self.verb == "patch" && parameter(&self.uri_query, "fieldManager").is_some();
+        matches!(self.verb.as_str(), "update" | "patch" | "create")
+            && recorded(self).is_some_and(|object| managed(object) || self.verb != "create" && !applies)
+    }
+}
+
 /// Where a version comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {

@@ -167,7 +167,8 @@ fn sentences(life: &Life, zone: TimeZoneChoice) -> Vec<String> {
     sentences
 }
 
-fn sentence(parts: &[Part], zone: TimeZoneChoice) -> String {
+/// A sentence as people read it.
+pub fn sentence(parts: &[Part], zone: TimeZoneChoice) -> String {
     let piece = |part: &Part| match part {
         // A name is as long as a client likes it to be.
         Part::Text(text) => sanitize::cell(text).into_owned(),
@@ -300,6 +301,7 @@ fn change(told: &Told) -> Value {
         "version": told.compared.as_ref().map(|compared| version(&compared.source)),
         "why": told.compared.as_ref().and_then(|compared| why(compared)),
         "diff": told.compared.as_ref().and_then(|compared| compared.changes.as_deref()).map(differences),
+        "asked": told.compared.as_ref().filter(|compared| !compared.asked.is_empty()).map(asked),
     })
 }
 
@@ -327,13 +329,21 @@ fn differences(changes: &[Change]) -> Value {
     changes.iter().map(one).collect()
 }
 
+/// What a patch asked for; `null` for what it takes away.
+fn asked(compared: &Compared) -> Value {
+    let one = |change: &Change| json!({ "path": change.path, "value": change.after });
+    compared.asked.iter().map(one).collect()
+}
+
 /// What a change changed, below its row.
 fn difference(compared: &Compared, told: &Told, field: bool, out: &mut Vec<u8>) {
     // A new object is all new; what is in it `--at` shows.
     if let Some(changes) = compared.changes.as_deref().filter(|_| field || told.what != "created") {
         super::object::changes(changes, out, INDENT);
     }
+    super::object::asked(&compared.asked, out, INDENT);
     let remark = match &compared.source {
+        _ if !compared.asked.is_empty() => why(compared).map(|why| format!("as asked for; not known: {why}")),
         _ if compared.why.is_some() => why(compared).map(|why| format!("not known: {why}")),
         Source::Reconstructed { how } if compared.changes.is_some() => Some(format!("reconstructed: {how}")),
         _ => None,

@@ -48,6 +48,17 @@ pub fn changes(changes: &[Change], out: &mut Vec<u8>, indent: usize) {
     }
 }
 
+/// Writes what was asked for in the same way, `= path: value`, and `- path` for what was to be taken away.
+pub fn asked(asked: &[Change], out: &mut Vec<u8>, indent: usize) {
+    for change in asked {
+        let path = if change.path.is_empty() { ".".into() } else { cell(&change.path) };
+        match &change.after {
+            Some(after) => push_line(out, indent, &format!("= {path}: {}", one_value(after))),
+            None => push_line(out, indent, &format!("- {path}")),
+        }
+    }
+}
+
 /// Writes an object as a YAML document.
 pub fn object_yaml(value: &Value, out: &mut Vec<u8>) {
     match serde_yaml_ng::to_string(&safe_for_yaml(value.clone())) {

@@ -7,6 +7,7 @@
 
 use super::act::{Act, ObjectKey};
 pub use super::owners::Certainty;
+use super::what::whole;
 use super::world::{Rank, World, is_end};
 use crate::event::Timestamp;
 
@@ -177,8 +178,13 @@ fn apart(one: &Act, other: &Act) -> i64 {
     one.time.zip(other.time).map_or(0, |(one, other)| one.0.abs_diff(other.0).min(i64::MAX as u64) as i64)
 }
 
+/// Whether one of two acts may be the reason for the other, as far as the time between them goes.
+pub(super) fn is_near(one: &Act, other: &Act) -> bool {
+    apart(one, other) <= SOON
+}
+
 fn joint(later: &Act, earlier: &Act) -> &'static str {
-    if apart(later, earlier) <= SOON { ", because " } else { ", after " }
+    if is_near(later, earlier) { ", because " } else { ", after " }
 }
 
 impl World<'_> {
@@ -217,6 +223,9 @@ impl World<'_> {
                 plain(Kind::Preempted).then([place])
             }
             None if act.acting().starts_with("system:node:") => {
+                if self.is_going(&key.namespace, act, at) {
+                    return plain(Kind::NamespaceDeleted).then([self.namespace_gone(key, at)]);
+                }
                 plain(Kind::Removed).then([Link::missing("; ", "who asked for that is not in the log".to_owned())])
             }
             None => plain(Kind::Deleted),
@@ -232,6 +241,22 @@ impl World<'_> {
             return Cause::new(Kind::NamespaceDeleted, first).then([self.namespace_gone(key, at)]);
         }
         Cause::new(Kind::CollectionDeleted, first)
+    }
+
+    /// A deletion of a whole collection, told of what may have been in it.
+    pub(super) fn collection(&self, at: Rank, uri: &str) -> Option<Cause> {
+        let act = self.act(at).filter(|act| act.succeeded())?;
+        let text = format!("{} deleted {}", act.who(), whole(act, uri));
+        let cause = Cause::new(Kind::CollectionDeleted, Link::of(act, "", text, Certainty::Recorded));
+        let emptied = act.is_by(&["namespace-controller"]);
+        Some(cause.then(emptied.then(|| self.namespace_gone(&act.object, at))))
+    }
+
+    /// Whether a namespace had been deleted shortly before an act in it, and not made again.
+    fn is_going(&self, namespace: &str, act: &Act, at: Rank) -> bool {
+        let key = ObjectKey::cluster("namespaces", namespace);
+        let last = self.last_before(&key, at, |act| act.is_new() || &*act.verb == "delete");
+        last.is_some_and(|(_, last)| &*last.verb == "delete" && is_near(act, last))
     }
 
     /// Why the owner that garbage collection missed is gone.
@@ -462,6 +487,8 @@ impl World<'_> {
             .take_while(|(rank, other)| apart(act, other) <= AT_ONCE && changed.is_none_or(|(last, _)| *rank > last))
             .filter(|(_, other)| other.object != *key && other.object.namespace == key.namespace)
             .filter(|(_, other)| !other.acting().starts_with("system:node:"))
+            // What goes with its owner or its namespace is not replaced.
+            .filter(|(_, other)| !other.is_by(&["generic-garbage-collector", "namespace-controller"]))
             .find(|(_, other)| self.owner(&other.object).is_some_and(|(beside, _)| beside == *owner))?;
         let did = if &*ended.subresource == "eviction" { "evicted" } else { "deleted" };
         let text = format!("{} was {did} by {}", ended.object.path(), ended.who());
@@ -476,7 +503,9 @@ impl World<'_> {
         let by_name = if known == Certainty::Name { " by its name" } else { "" };
         let belongs = Link::missing("; ", format!("it belongs{by_name} to {}", owner.path()));
         let Some(act) = self.act(first) else { return cause.then([belongs]) };
-        let mut links = match self.replaced(key, &owner, act, first) {
+        // A pod is new when it is bound; anything else it may have gone through long after it was made.
+        let replaced = (&*act.subresource == "binding").then(|| self.replaced(key, &owner, act, first)).flatten();
+        let mut links = match replaced {
             Some(link) => vec![link],
             None => self.why_changed(act, &owner, known, first, DEPTH),
         };

@@ -12,7 +12,7 @@ use super::bodies::Body;
 use super::story::{Story, Told};
 use crate::event::Timestamp;
 use crate::object::replay::{Replay, Source, Step, Version};
-use crate::object::{Change, DiffOptions, Path, diff, secret};
+use crate::object::{Change, DiffOptions, Path, asked, diff, secret};
 
 /// What is compared.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Compared {
     pub changes: Option<Vec<Change>>,
     /// Why it cannot be told.
     pub why: Option<String>,
+    /// What a patch asked for, where what it was before is not known.
+    pub asked: Vec<Change>,
 }
 
 /// An object as it stood at some moment.
@@ -70,7 +72,7 @@ impl Story {
             let Some(step) = told.step() else { continue };
             let after = replay.step(&step);
             if told.act.succeeded() && is_write(&told.act) {
-                told.compared(&self.key.resource, &before, &after, options);
+                told.compared(&self.key, &before, &after, options);
             }
             before = after;
         }
@@ -80,12 +82,15 @@ impl Story {
     pub fn keep_field(&mut self) -> usize {
         let unknown = |told: &Told| {
             let tells = matches!(&*told.act.verb, "create" | "update" | "patch");
-            tells && told.act.succeeded() && told.compared.as_ref().is_none_or(|compared| compared.changes.is_none())
+            let open = |compared: &Compared| compared.changes.is_none() && compared.asked.is_empty();
+            tells && told.act.succeeded() && told.compared.as_ref().is_none_or(open)
         };
         let count = self.changes.iter().filter(|told| unknown(told) && &*told.act.subresource != "status").count();
         let changes = |told: &Told| {
-            let changes = told.compared.as_ref().and_then(|compared| compared.changes.as_deref());
-            changes.is_some_and(|changes| !changes.is_empty())
+            let some = |compared: &Compared| {
+                !compared.asked.is_empty() || compared.changes.as_ref().is_some_and(|changes| !changes.is_empty())
+            };
+            told.compared.as_ref().is_some_and(some)
         };
         self.changes.retain(changes);
         count
@@ -133,21 +138,32 @@ impl Told {
         if collection && change.items.is_none() {
             return None;
         }
-        let value = |body: &Option<Body>| serde_json::from_slice(&body.as_ref()?.bytes()?).ok();
-        Some(Step {
+        let mut step = Step {
             verb: if collection { "delete".to_owned() } else { act.verb.to_string() },
             subresource: act.subresource.to_string(),
             code: act.code,
-            request: value(&change.request),
+            request: None,
             response: if collection { None } else { value(&change.response) },
             manager: None,
             uri_query: change.uri.to_string(),
             time: act.time.map(|time| time.to_utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        })
+        };
+        if !step.response_is_enough() {
+            step.request = value(&change.request);
+        }
+        Some(step)
+    }
+
+    /// What a patch asked for.
+    fn asked(&self, key: &ObjectKey) -> Vec<Change> {
+        let plain = matches!((&*self.act.verb, &*self.act.subresource), ("patch", ""));
+        let body = value(&self.change.request).filter(|_| plain && !self.act.is_new());
+        body.map_or(Vec::new(), |body| asked(&body, &self.change.uri, &key.group, &key.resource))
     }
 
     /// Notes what changed from one version to the next.
-    fn compared(&mut self, resource: &str, before: &Version, after: &Version, options: &Compare) {
+    fn compared(&mut self, key: &ObjectKey, before: &Version, after: &Version, options: &Compare) {
+        let resource = &*key.resource;
         let ends = matches!(&*self.act.verb, "delete" | "deletecollection") || &*self.act.subresource == "eviction";
         let known = |version: &Version| version.object.clone().filter(|_| !version.gone);
         let both = match (known(before), known(after)) {
@@ -166,20 +182,16 @@ impl Told {
             (None, Source::Unknown { why }) => Some(why.clone()),
             (None, _) => Some("what it was before is not in the log".to_owned()),
         };
-        if let (Some(field), Some(changes)) = (&options.field, &mut changes) {
-            changes.retain(|change| Path::parse(&change.path).is_ok_and(|path| path.touches(field)));
-            narrow(field, changes);
+        let mut asked = if why.is_some() { self.asked(key) } else { Vec::new() };
+        for changes in changes.iter_mut().chain([&mut asked]) {
+            options.apply(resource, changes);
         }
-        if let Some(changes) = &mut changes
-            && !options.secrets
-        {
-            secret::mask_changes(changes, resource);
-        }
-        if let Some(line) = changes.as_deref().and_then(|changes| self.line(resource, changes)) {
+        let line = changes.as_deref().and_then(|changes| self.line(resource, changes));
+        if let Some(line) = line.or_else(|| self.asked_line(resource, &asked)) {
             self.what = line;
         }
         if options.differences || options.field.is_some() {
-            self.compared = Some(Compared { source: after.source.clone(), changes, why });
+            self.compared = Some(Compared { source: after.source.clone(), changes, why, asked });
         }
     }
 
@@ -190,13 +202,46 @@ impl Told {
             return None;
         }
         let told: Vec<&Change> = changes.iter().filter(|change| !change.path.starts_with("status")).collect();
-        Some(match told.as_slice() {
-            [] if changes.is_empty() => "changed nothing".to_owned(),
-            [] => return None,
-            [one] => change_line(one, resource),
-            [one, other] => format!("{}, {}", change_line(one, resource), change_line(other, resource)),
-            [one, rest @ ..] => format!("{} and {} more fields", change_line(one, resource), rest.len()),
-        })
+        if changes.is_empty() {
+            return Some("changed nothing".to_owned());
+        }
+        at_most_two(&told, |change| change_line(change, resource))
+    }
+
+    /// The same of what was asked for.
+    fn asked_line(&self, resource: &str, asked: &[Change]) -> Option<String> {
+        if self.change.terminating {
+            return None;
+        }
+        let told: Vec<&Change> = asked.iter().collect();
+        at_most_two(&told, |change| asked_line(change, resource))
+    }
+}
+
+/// One or two as they are, of more the first and how many others there are.
+fn at_most_two(told: &[&Change], line: impl Fn(&Change) -> String) -> Option<String> {
+    Some(match told {
+        [] => return None,
+        [one] => line(one),
+        [one, other] => format!("{}, {}", line(one), line(other)),
+        [one, rest @ ..] => format!("{} and {} more fields", line(one), rest.len()),
+    })
+}
+
+fn value(body: &Option<Body>) -> Option<Value> {
+    serde_json::from_slice(&body.as_ref()?.bytes()?).ok()
+}
+
+impl Compare {
+    /// Leaves what was asked for, without what must not be shown.
+    fn apply(&self, resource: &str, changes: &mut Vec<Change>) {
+        if let Some(field) = &self.field {
+            changes.retain(|change| Path::parse(&change.path).is_ok_and(|path| path.touches(field)));
+            narrow(field, changes);
+        }
+        if !self.secrets {
+            secret::mask_changes(changes, resource);
+        }
     }
 }
 
@@ -218,13 +263,14 @@ fn empty_like(after: &Value) -> Arc<Value> {
 fn narrow(field: &Path, changes: &mut Vec<Change>) {
     changes.retain_mut(|change| {
         let Ok(path) = Path::parse(&change.path) else { return true };
+        let removes = change.before.is_none() && change.after.is_none();
         let below = field.segments().get(path.segments().len()..).unwrap_or_default();
         let Some(rest) = (!below.is_empty()).then(|| field.below(&path)).flatten() else { return true };
         let part =
             |value: &Option<Value>| value.as_ref().and_then(|value| rest.values(value).first().map(|v| (*v).clone()));
         (change.before, change.after) = (part(&change.before), part(&change.after));
         change.path = field.to_string();
-        change.before != change.after
+        change.before != change.after || removes
     });
 }
 
@@ -242,6 +288,18 @@ fn change_line(change: &Change, resource: &str) -> String {
             None => format!("{path} added"),
         },
         _ => format!("{path} removed"),
+    }
+}
+
+/// `sets spec.unschedulable true`, `removes metadata.labels.team`: what it was before is not known.
+fn asked_line(change: &Change, resource: &str) -> String {
+    let path = change.path.strip_prefix("spec.template.spec.").unwrap_or(&change.path);
+    match &change.after {
+        Some(after) => match short(after).filter(|_| !secret::has_secrets(resource)) {
+            Some(after) => format!("sets {path} {after}"),
+            None => format!("sets {path}"),
+        },
+        None => format!("removes {path}"),
     }
 }
 

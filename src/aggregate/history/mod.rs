@@ -38,7 +38,7 @@ pub struct History {
     pub objects: Objects,
     /// Where they live.
     pub place: Filter,
-    /// What is read at all: times and sources.
+    /// What is read at all: sources.
     pub span: Filter,
     /// Which changes are shown.
     pub shown: Filter,
@@ -59,6 +59,15 @@ pub(super) struct Note {
     act: Act,
     /// What else is known of it, if it is about one of the objects.
     change: Option<Box<Change>>,
+}
+
+impl Note {
+    /// Of what a deleted collection held, leaves what is asked for.
+    fn keep_items(&mut self, asked: impl Fn(&str) -> bool) {
+        if let Some(items) = self.change.as_mut().and_then(|change| change.items.as_mut()) {
+            *items = std::mem::take(items).into_iter().filter(|name| asked(name)).collect();
+        }
+    }
 }
 
 impl HistoryPartial {
@@ -113,7 +122,8 @@ impl Question for History {
         if let Some(name) = self.sought(event, &object)
             && (self.reads || note::changes_something(&object))
         {
-            let note = partial.change(seen, &object, name, seen.matches(&self.shown));
+            let mut note = partial.change(seen, &object, name, seen.matches(&self.shown));
+            note.keep_items(|name| self.objects.has(&object, Text::plain(name.as_bytes())));
             return partial.notes.push(seen.position, note);
         }
         if !note::is_write(event) || !self.is_context(event, &object) {

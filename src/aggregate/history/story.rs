@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Note;
 use super::act::{Act, Name, ObjectKey};
-use super::cause::{Cause, Kind, Link};
+use super::cause::{Cause, Kind, Link, is_near};
 use super::compare::Compared;
 use super::note::Change;
 use super::what::what;
@@ -16,8 +16,8 @@ use crate::aggregate::Position;
 pub struct Stories {
     /// Each object, by type, namespace and name.
     pub objects: Vec<Story>,
-    /// Deletions of whole collections that may have held an object nothing else names.
-    pub collections: Vec<Act>,
+    /// Deletions of whole collections that may have held an object nothing else names, and why they were.
+    pub collections: Vec<Cause>,
 }
 
 /// What happened to one object.
@@ -91,8 +91,9 @@ impl Stories {
             }
             changes.sort_by_key(|ranked| ranked.rank);
         }
-        let rest = collections.iter().zip(used).filter(|(_, used)| !used);
-        let collections = rest.filter_map(|(collection, _)| acts.get(collection.rank).cloned()).collect();
+        // Where the answer lists what was deleted, it held nothing but what has a story now.
+        let rest = collections.iter().zip(used).filter(|(part, used)| !used && part.change.items.is_none());
+        let collections = rest.filter_map(|(part, _)| world.collection(part.rank, &part.change.uri)).collect();
         let objects = objects.into_iter().map(|(key, changes)| Story::new(&world, key, changes)).collect();
         Stories { objects, collections }
     }
@@ -106,12 +107,39 @@ fn by_object(acts: &[Act], changes: Vec<Ranked>) -> (Grouped, Vec<Ranked>) {
     for ranked in changes {
         let Some(act) = acts.get(ranked.rank) else { continue };
         if act.object.name.is_empty() {
+            for name in ranked.change.items.iter().flatten() {
+                objects.entry(act.object.sibling(&act.object.resource, &act.object.group, name)).or_default();
+            }
             collections.push(ranked);
         } else {
             objects.entry(act.object.clone()).or_default().push(ranked);
         }
     }
     (objects, collections)
+}
+
+/// Whether an object of which nothing was seen before a deletion of its collection shows afterwards that it had
+/// been in it: it went without another reason, or went on in a namespace that is emptied.
+fn was_there(world: &World<'_>, collection: &Act, rest: &[Ranked]) -> bool {
+    let emptied = collection.is_by(&["namespace-controller"]);
+    let mut seen = false;
+    for ranked in rest {
+        let Some(act) = world.act(ranked.rank).filter(|act| act.succeeded()) else { continue };
+        if &*act.verb == "deletecollection" {
+            continue;
+        }
+        if !is_near(collection, act) || act.is_new() || &*act.subresource == "binding" {
+            break;
+        }
+        if ranked.change.terminating || &*act.verb == "delete" && act.user.starts_with("system:node:") {
+            return collection.succeeded();
+        }
+        seen = true;
+        if !emptied && (is_end(act) || act.changes_spec()) {
+            return false;
+        }
+    }
+    emptied && seen && collection.succeeded()
 }
 
 /// The deletion of a collection as a change of one object that was, or may have been, in it.
@@ -131,10 +159,15 @@ impl Story {
         let mut lives = Vec::new();
         let mut current = Current::default();
         let mut replicas = None;
-        for ranked in changes {
+        let mut rest = changes.into_iter();
+        while let Some(ranked) = rest.next() {
             let Some(act) = world.act(ranked.rank) else { continue };
-            if is_end(act) && &*act.verb == "deletecollection" && !current.may_end() {
-                continue;
+            if &*act.verb == "deletecollection" && !current.may_end() {
+                let listed = act.succeeded() && ranked.change.items.is_some();
+                let unseen = lives.is_empty() && current.first.is_none();
+                if !listed && !(unseen && was_there(world, act, rest.as_slice())) {
+                    continue;
+                }
             }
             if current.is_over(act, &ranked.change) {
                 lives.push(std::mem::take(&mut current).finish(world, &key, ranked.rank));
@@ -264,7 +297,9 @@ impl Current {
                 life.removed = removed.and_then(|removed| world.act(removed)).cloned();
                 life.lingers = removed.is_none() && self.stayed;
             }
-            None if !key.namespace.is_empty() => life.end = namespace_took_it(world, key, self.first, next),
+            None if !key.namespace.is_empty() => {
+                life.end = namespace_took_it(world, key, self.first, self.created.is_some(), next);
+            }
             None => {}
         }
         life
@@ -277,10 +312,22 @@ fn change_shows_end(change: &Change) -> bool {
 }
 
 /// The end of an object of whose deletion the log has nothing, but whose namespace was deleted.
-fn namespace_took_it(world: &World<'_>, key: &ObjectKey, first: Option<Rank>, next: Rank) -> Option<Cause> {
+fn namespace_took_it(
+    world: &World<'_>,
+    key: &ObjectKey,
+    first: Option<Rank>,
+    created: bool,
+    next: Rank,
+) -> Option<Cause> {
     let namespace = ObjectKey::cluster("namespaces", &key.namespace);
-    let (rank, _) = world.last_before(&namespace, next, |act| &*act.verb == "delete")?;
-    (Some(rank) > first).then_some(())?;
+    let (rank, deletion) = world.last_before(&namespace, next, |act| &*act.verb == "delete")?;
+    // What is seen first in a namespace that is going, and is not made then, was in it.
+    let was_in_it = |first| {
+        let again = world.last_before(&namespace, first, Act::is_new).is_some_and(|(made, _)| made > rank);
+        let act = world.act(first).filter(|act| is_near(deletion, act) && &*act.subresource != "binding");
+        !created && !again && act.is_some()
+    };
+    (Some(rank) > first || first.is_some_and(was_in_it)).then_some(())?;
     let mut because = world.namespace_gone(key, next);
     because.joint = "; ";
     let text = "went with its namespace: its own deletion is not in the log".to_owned();

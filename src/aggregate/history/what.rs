@@ -87,14 +87,19 @@ fn deleted(act: &Act, change: &Change) -> String {
 }
 
 fn collection(act: &Act, change: &Change) -> String {
-    let all = match &*act.object.namespace {
-        "" => format!("all {}", act.object.resource),
-        namespace => format!("the {} of {namespace}", act.object.resource),
-    };
-    let part = if change.uri.contains("elector=") { " that a selector picks" } else { "" };
+    let all = whole(act, &change.uri);
     match change.items {
-        Some(_) => format!("deleted with {all}{part}"),
-        None => format!("may have deleted it with {all}{part}"),
+        Some(_) => format!("deleted with {all}"),
+        None => format!("may have deleted it with {all}"),
+    }
+}
+
+/// What the deletion of a collection was about.
+pub(super) fn whole(act: &Act, uri: &str) -> String {
+    let part = if uri.contains("elector=") { " that a selector picks" } else { "" };
+    match &*act.object.namespace {
+        "" => format!("all {}{part}", act.object.resource),
+        namespace => format!("the {} of {namespace}{part}", act.object.resource),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A file for each that is more than a few lines. None of them guesses: where the result cannot be known the
 //! answer is [`Impossible`], and what was assumed on the way is in the notes.
 
+mod asked;
 mod fields;
 mod json;
 mod kind;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::MAX_DEPTH;
 
+pub use asked::asked;
 pub(super) use fields::{Fields, Types};
 pub use kind::{Recognised, patch_kind};
 
