@@ -78,7 +78,11 @@ fn refusals(refused: &Refused, zone: TimeZoneChoice) -> String {
         "{} was refused {} times (403), {}{} {}",
         one(requests.user.as_deref()),
         number(requests.requests),
-        part(refused.inside, requests.requests),
+        if refused.inside == requests.requests {
+            String::new()
+        } else {
+            format!("{} of them at ", number(refused.inside))
+        },
         rate(inside, Per::of(inside)),
         span(refused.stretch, zone)
     );
@@ -110,14 +114,16 @@ fn failed(unit: Unit, failures: &Failures, zone: TimeZoneChoice) -> String {
     let (user, count) = &failures.user;
     let most = (count * 2 >= failures.count)
         .then(|| format!("; {} of them of {}", percent(*count, failures.count), whose(user.as_deref())));
+    let (share, span) = (percent(failures.inside, failures.all), span(failures.stretch, zone));
+    let when = match failures.inside == failures.count {
+        true => format!("{share} of all {span}"),
+        false => format!("{} of them {span}, {share} of all then", number(failures.inside)),
+    };
     format!(
-        "{} {} {what} ({}), {}{} of all {}{}.",
+        "{} {} {what} ({}), {when}{}.",
         number(failures.count),
         noun(unit),
         codes.join(", "),
-        part(failures.inside, failures.count),
-        percent(failures.inside, failures.all),
-        span(failures.stretch, zone),
         most.unwrap_or_default()
     )
 }
@@ -138,11 +144,6 @@ fn over_and_over(hot_loop: &HotLoop, zone: TimeZoneChoice) -> String {
         span(Stretch { since: first, until: last }, zone),
         human::duration(between / TENTH * TENTH)
     )
-}
-
-/// Of how many of them the rest of the sentence is true, if not of all.
-fn part(inside: u64, all: u64) -> String {
-    if inside == all { String::new() } else { format!("{} of them ", number(inside)) }
 }
 
 /// So many codes are told by number.
@@ -221,6 +222,28 @@ mod tests {
         assert_eq!(of(30, 86_400), "1.2/hour");
         assert_eq!(of(30, 5 * 86_400), "6.0/day");
         assert_eq!(of(1, 20 * 86_400), "less than 0.1/day");
+    }
+
+    #[test]
+    fn outliers_are_not_counted_into_a_stretch() {
+        let stretch = Stretch { since: Timestamp(0), until: Timestamp(9 * SECOND) };
+        let user = (Some(b"bob".to_vec()), 100);
+        let codes = vec![(b"503".to_vec(), 100)];
+        let of = |inside| Failures {
+            throttled: false,
+            count: 100,
+            codes: codes.clone(),
+            stretch,
+            inside,
+            all: 100,
+            user: user.clone(),
+        };
+        assert_eq!(
+            failed(Unit::Request, &of(90), TimeZoneChoice::Utc),
+            "100 requests failed (503), 90 of them from 1970-01-01T00:00:00Z to 1970-01-01T00:00:09Z, 90% of all then; \
+             100% of them of bob."
+        );
+        assert!(failed(Unit::Request, &of(100), TimeZoneChoice::Utc).contains("(503), 100% of all from "));
     }
 
     #[test]

@@ -224,10 +224,7 @@ fn spike(groups: &[Group], all: &Series, width: i64) -> Option<Spike> {
     }
     let (from, to) = rising(&mut steps)?;
     let (since, until) = (first + from as i64 * step, (first + (to as i64 + 1) * step).min(last + 1));
-    // Steps are longer than what rises may be.
-    let bar = 3 * all.values().sum::<u64>();
-    let high = || all.range(since..until).filter(|(_, count)| **count * 2 * periods as u64 > bar).map(|(at, _)| *at);
-    let (since, until) = (high().next()?, high().next_back()? + 1);
+    let (since, until) = core(all, since, until)?;
     let stretch = Stretch { since: Timestamp(since * width), until: Timestamp(until * width) };
     let inside = Rate { count: between(all, stretch, width), length: stretch.length() };
     let total: u64 = all.values().sum();
@@ -271,6 +268,24 @@ fn peak(steps: &[u64], total: u64) -> (usize, usize, i128) {
         }
     }
     (found.0, found.1, best)
+}
+
+/// The part of a stretch in which more than half of its own rate is: steps are longer than what rises may be.
+fn core(all: &Series, since: i64, until: i64) -> Option<(i64, i64)> {
+    let (length, total) = (i128::from(until - since), i128::from(all.range(since..until).map(|(_, n)| n).sum::<u64>()));
+    let (mut best, mut found, mut sum, mut start, mut next) = (0, None, 0, since, since);
+    for (&at, &count) in all.range(since..until) {
+        sum -= total * i128::from(at - next);
+        if sum <= 0 {
+            (sum, start) = (0, at);
+        }
+        sum += i128::from(count) * 2 * length - total;
+        next = at + 1;
+        if sum > best {
+            (best, found) = (sum, Some((start, next)));
+        }
+    }
+    found
 }
 
 /// How many more there are inside than there would be at the rate outside.
@@ -455,7 +470,8 @@ mod tests {
 
     #[test]
     fn a_rise_is_as_long_as_it_is() {
-        let groups = [group("node update leases 200", 0, &[1; 7200]), group("m list pods 403", 3605, &[100; 10])];
+        let base: Vec<u64> = (0..7200).map(|second| u64::from(second % 7 == 0)).collect();
+        let groups = [group("node update leases 200", 0, &base), group("m list pods 403", 3605, &[100; 10])];
         let stretch = incidents(&groups, SECOND).spike.unwrap().stretch;
         assert_eq!(stretch, Stretch { since: Timestamp(3605 * SECOND), until: Timestamp(3615 * SECOND) });
     }

@@ -153,7 +153,8 @@ impl Checker<'_> {
         }
         let (kind, fits) = match &typed.kind {
             Type::List(element) => ((**element).clone(), place.kind.is_number()),
-            Type::Map(value) => ((**value).clone(), !place.kind.is_number()),
+            // The keys of a map from the log are text; one that is written here has what it has.
+            Type::Map(value) => ((**value).clone(), !place.kind.is_number() || matches!(typed.expr, Expr::Map(_))),
             Type::Any => (Type::Any, true),
             _ => {
                 self.value(of)?;

@@ -234,6 +234,12 @@ fn to_bool(value: &Value<'_>) -> Result<bool, Fault> {
     }
 }
 
+/// As the specification has it: no fraction of zeros.
+pub(super) fn time_text(time: i64) -> String {
+    let text = Timestamp(time).to_rfc3339();
+    format!("{}Z", text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.'))
+}
+
 fn to_text(value: Value<'_>) -> Result<Value<'_>, Fault> {
     let text = match &value {
         Value::Text(_) | Value::Made(_) => return Ok(value),
@@ -241,7 +247,7 @@ fn to_text(value: Value<'_>) -> Result<Value<'_>, Fault> {
         Value::Int(number) => number.to_string(),
         Value::Uint(number) => number.to_string(),
         Value::Double(number) => number.to_string(),
-        Value::Time(time) => Timestamp(*time).to_rfc3339(),
+        Value::Time(time) => time_text(*time),
         Value::Duration(length) => format!("{}s", *length as f64 / SECOND as f64),
         Value::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| Fault::Range)?.to_owned(),
         _ => return Err(Fault::Mismatch),

@@ -384,6 +384,15 @@ fn an_impersonated_user_is_read() {
 }
 
 #[test]
+fn keys_that_are_numbers_and_times_as_text() {
+    assert!(super::Where::compile("{1: 2}[1] == 2").is_ok());
+    assert!(super::Where::compile("annotations[1] == 'x'").is_err());
+    assert!(super::Where::compile("string(timestamp('2026-03-09T08:00:00Z')) == '2026-03-09T08:00:00Z'").is_ok());
+    assert_eq!(super::functions::time_text(1_500_000_000), "1970-01-01T00:00:01.5Z");
+    assert_eq!(super::functions::time_text(10_000_000_000), "1970-01-01T00:00:10Z");
+}
+
+#[test]
 fn faults_of_long_expressions_and_of_zones_are_pointed_at() {
     let refused = |text: &str| super::Where::compile(text).unwrap_err();
     let long = format!("{}verb = 1 || {}true", "level == \"é\" || ".repeat(30), "false || ".repeat(40));
