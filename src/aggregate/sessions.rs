@@ -73,6 +73,8 @@ pub enum State {
     Ended,
     /// It began, and its end is not in the log.
     Open,
+    /// It was answered, and the record does not tell at which stage, so that it may be open.
+    Answered,
     /// It was asked for, and the answer is not in the log.
     Asked,
 }
@@ -198,6 +200,7 @@ fn state(event: &Event<'_>) -> State {
         Stage::ResponseStarted => State::Open,
         // Text formats have no stages to tell by.
         _ if event.format.is_legacy() && event.code().is_some() => State::Ended,
+        Stage::Other(_) if event.code().is_some() => State::Answered,
         _ => State::Asked,
     }
 }
@@ -225,5 +228,7 @@ mod tests {
         assert_eq!(state_of(Stage::ResponseComplete, Some(101)), State::Ended);
         assert_eq!(state_of(Stage::Panic, Some(500)), State::Ended);
         assert_eq!(state_of(Stage::RequestReceived, None), State::Asked);
+        assert_eq!(state_of(Stage::Other("".into()), Some(101)), State::Answered);
+        assert_eq!(state_of(Stage::Other("".into()), None), State::Asked);
     }
 }

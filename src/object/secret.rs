@@ -37,7 +37,7 @@ pub fn has_secrets(resource: &str) -> bool {
     !rules(resource).is_empty()
 }
 
-/// Where what is hidden stands in objects of this resource, and in lists of them.
+/// Where what is hidden stands in objects of this resource, and in lists and tables of them.
 fn rules(resource: &str) -> Vec<Vec<Segment>> {
     let paths: &[&[&str]] = match resource {
         "secrets" => &[&["data", "*"], &["stringData", "*"], &["metadata", "annotations", LAST_APPLIED]],
@@ -47,11 +47,12 @@ fn rules(resource: &str) -> Vec<Vec<Segment>> {
     };
     let step = |&name: &&str| if name == "*" { Segment::All } else { Segment::Field(name.to_owned()) };
     let one = paths.iter().map(|path| path.iter().map(step).collect::<Vec<_>>());
-    let listed = one.clone().map(|path| {
-        let items = [Segment::Field("items".to_owned()), Segment::All];
-        items.into_iter().chain(path).collect()
-    });
-    one.chain(listed).collect()
+    let field = |name: &str| Segment::Field(name.to_owned());
+    let listed = one.clone().map(|path| [field("items"), Segment::All].into_iter().chain(path).collect());
+    // kubectl asks for tables, whose rows have the objects beside what is printed.
+    let rows = [field("rows"), Segment::All, field("object")];
+    let in_tables = one.clone().map(|path| rows.clone().into_iter().chain(path).collect());
+    one.chain(listed).chain(in_tables).collect()
 }
 
 fn hide(value: &mut Value, rule: &[Segment]) {
@@ -118,6 +119,7 @@ mod tests {
     fn lists_and_odd_bodies_are_hidden() {
         for mut value in [
             json!({"items": [{"data": {"a": "hunter2"}}]}),
+            json!({"rows": [{"object": {"data": {"a": "hunter2"}, "metadata": {"annotations": {LAST_APPLIED: "hunter2"}}}}]}),
             json!({"data": ["hunter2"]}),
             json!({"data": "hunter2"}),
             json!({"data": {"a": {"b": "hunter2"}}}),

@@ -344,10 +344,7 @@ fn termination_result(one: &Termination, zone: TimeZoneChoice) -> String {
         End::AtOnce => "gone at once".to_owned(),
         End::Gone => "gone, when is not known".to_owned(),
         End::Running => "still ending, in time".to_owned(),
-        End::Stuck => {
-            let deadline = Timestamp(one.began.0.saturating_add(one.grace.saturating_mul(1_000_000_000)));
-            format!("not gone, due at {}", time_seconds(deadline, zone))
-        }
+        End::Stuck => format!("not gone, due at {}", time_seconds(one.due, zone)),
         End::Unknown => "how it ended was not logged".to_owned(),
     };
     match &one.reason {

@@ -63,10 +63,14 @@ pub fn interrupted(account: &Account, total: Option<u64>) -> String {
 
 /// No event has the audit id, or begins with it unless it is too `short` for that.
 pub fn no_such_id(id: &str, short: bool) -> String {
-    let what = if short { "is" } else { "is or begins with" };
     let shown = text_for_terminal(id);
+    if short {
+        return format!(
+            "auditq: note: no event has the audit id {shown}; to find one by how it begins, 4 characters or more are needed\n"
+        );
+    }
     format!(
-        "auditq: note: no event whose audit id {what} {shown}; the policy may not have logged it, or another file has it\n"
+        "auditq: note: no event whose audit id is or begins with {shown}; the policy may not have logged it, or another file has it\n"
     )
 }
 

@@ -107,6 +107,11 @@ impl SessionsView {
             "is to a pod whose creation was logged without a body, so its host access is unknown",
             "are to pods whose creation was logged without a body, so their host access is unknown",
         );
+        note(
+            unknown(Known::DebugUnknown),
+            "is to a pod with a debug container that was logged without a body, so its host access is unknown",
+            "are to pods with debug containers that were logged without a body, so their host access is unknown",
+        );
         notes
     }
 }
@@ -118,8 +123,10 @@ fn text(value: &str) -> Cell {
 fn end(session: &Session) -> Cell {
     match (session.state, session.end) {
         (State::Ended, Some(end)) => Cell::Time(end),
-        (State::Ended, None) => Cell::Missing,
+        // A record can tell that it is over, and have no times.
+        (State::Ended, None) => Cell::Text("ended".to_owned()),
         (State::Open, _) => Cell::Text("still open".to_owned()),
+        (State::Answered, _) => Cell::Text("not logged".to_owned()),
         (State::Asked, _) => Cell::Text("no answer".to_owned()),
     }
 }
@@ -179,7 +186,7 @@ fn access(session: &Session) -> String {
             names if names.is_empty() => "ordinary".to_owned(),
             names => names,
         },
-        Some(Known::NoBody | Known::NotCreated) => "unknown".to_owned(),
+        Some(Known::NoBody | Known::DebugUnknown | Known::NotCreated) => "unknown".to_owned(),
     }
 }
 
@@ -189,6 +196,7 @@ fn document(session: &Session) -> Value {
     let state = match session.state {
         State::Ended => "ended",
         State::Open => "open",
+        State::Answered => "answered",
         State::Asked => "unanswered",
     };
     json!({
@@ -243,6 +251,7 @@ fn access_document(known: &Known) -> Value {
             "hostPaths": access.host_paths,
         }),
         Known::NoBody => json!({"known": false, "reason": "its creation was logged without a body"}),
+        Known::DebugUnknown => json!({"known": false, "reason": "a debug container was logged without a body"}),
         Known::NotCreated => json!({"known": false, "reason": "its creation is not in the log"}),
     }
 }

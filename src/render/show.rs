@@ -182,7 +182,8 @@ impl<'v> View<'v> {
     /// One sentence: who did what, and with what result.
     fn headline(&self) -> String {
         let (actor, deed, object) = (self.actor(), Deed::of(self), self.object_in_words());
-        let object = if object.is_empty() { String::new() } else { format!(" {object}") };
+        let to = deed.replicas.map(|replicas| format!(" to {}", counted(replicas, "replica"))).unwrap_or_default();
+        let object = if object.is_empty() { to } else { format!(" {object}{to}") };
         let open = self.last.long_running && self.last.rank < 3;
         match self.code() {
             _ if self.last.rank == 4 => format!("{actor} tried to {}{object}, and the API server panicked", deed.plain),

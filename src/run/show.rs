@@ -37,7 +37,8 @@ impl Run {
         }
         // Events are no answer with a headline.
         let format = if config.format == ShowFormat::Text { AnswerFormat::Table } else { AnswerFormat::Json };
-        self.answer(&text, format, &notes(&config, &found, left_out), account)
+        let exit = self.answer(&text, format, &notes(&config, &found, left_out), account);
+        if exit == Exit::Complete && found.is_empty() { Exit::No } else { exit }
     }
 
     /// The line that each event stands on, where its source can be read once more.

@@ -109,8 +109,12 @@ impl Budget {
         let (expected, min) = (self.expected.filter(|pods| *pods > 0)?, self.min_available.as_ref()?);
         let desired = self.desired.or_else(|| min.parse().ok())?;
         (desired >= expected).then(|| {
-            let pods = if expected == 1 { "its only pod".to_owned() } else { format!("all of its {expected} pods") };
-            format!("allows no eviction while it covers no more pods: minAvailable {min} needs {pods}")
+            let needs = match expected {
+                _ if desired > expected => format!("more than the {expected} that there are"),
+                1 => "its only pod".to_owned(),
+                _ => format!("all of its {expected} pods"),
+            };
+            format!("allows no eviction while it covers no more pods: minAvailable {min} needs {needs}")
         })
     }
 }
@@ -200,9 +204,12 @@ pub(super) type When = (Timestamp, Position);
 pub(super) struct Snapshots {
     specs: BTreeMap<Key, (When, Budget)>,
     statuses: BTreeMap<Key, (When, Budget)>,
-    /// Which budget each evicted pod was taken off, by namespace and name of the pod.
-    charged: BTreeMap<Key, (When, String)>,
+    charged: Charges,
 }
+
+/// Which budgets evicted pods were taken off, by namespace and name of the pod. A name can be evicted many
+/// times, so each mark in `disruptedPods` is kept by its text, with when it was first seen.
+pub(super) type Charges = BTreeMap<Key, BTreeMap<Box<str>, (When, String)>>;
 
 impl Snapshots {
     /// Takes a budget that was so at that moment.
@@ -216,21 +223,25 @@ impl Snapshots {
     /// Takes what a budget's status says about evicted pods: `disruptedPods`.
     pub(super) fn charged(&mut self, namespace: &str, budget: &str, when: When, object: RawJson<'_>) {
         let pods = at(Some(object), &["status", "disruptedPods"]);
-        for (pod, _) in pods.into_iter().flat_map(RawJson::members) {
+        for (pod, mark) in pods.into_iter().flat_map(RawJson::members) {
             let key = (namespace.to_owned(), pod.to_str_lossy().into_owned());
-            self.charge(key, when, budget.to_owned());
+            let mark = text(Some(mark)).unwrap_or_default();
+            self.charge(key, mark.into(), when, budget.to_owned());
         }
     }
 
-    fn charge(&mut self, pod: Key, when: When, budget: String) {
-        if self.charged.get(&pod).is_none_or(|(known, _)| *known < when) {
-            self.charged.insert(pod, (when, budget));
+    fn charge(&mut self, pod: Key, mark: Box<str>, when: When, budget: String) {
+        let marks = self.charged.entry(pod).or_default();
+        if marks.get(&mark).is_none_or(|(known, _)| *known > when) {
+            marks.insert(mark, (when, budget));
         }
     }
 
     pub(super) fn merge(&mut self, from: Snapshots) {
-        for (pod, (when, budget)) in from.charged {
-            self.charge(pod, when, budget);
+        for (pod, marks) in from.charged {
+            for (mark, (when, budget)) in marks {
+                self.charge(pod.clone(), mark, when, budget);
+            }
         }
         for (key, (when, budget)) in from.specs {
             keep_latest(&mut self.specs, key, when, budget);
@@ -240,8 +251,8 @@ impl Snapshots {
         }
     }
 
-    /// Each budget with its latest status, and when what it demands was seen; and the budget of evicted pods.
-    pub(super) fn finish(self) -> (BTreeMap<Key, (When, Budget)>, BTreeMap<Key, String>) {
+    /// Each budget with its latest status, and when what it demands was seen; and the budgets of evicted pods.
+    pub(super) fn finish(self) -> (BTreeMap<Key, (When, Budget)>, Charges) {
         let mut latest = self.specs;
         for (key, (_, status)) in self.statuses {
             if let Some((_, budget)) = latest.get_mut(&key) {
@@ -249,8 +260,7 @@ impl Snapshots {
                 (budget.desired, budget.expected) = (status.desired, status.expected);
             }
         }
-        let charged = self.charged.into_iter().map(|(pod, (_, budget))| (pod, budget));
-        (latest, charged.collect())
+        (latest, self.charged)
     }
 }
 
@@ -281,6 +291,8 @@ mod tests {
         assert_eq!(findings(of(r#""maxUnavailable":"0%""#)), "allows no eviction ever: maxUnavailable is 0%");
         assert_eq!(findings(of(r#""minAvailable":"100%""#)), "allows no eviction ever: minAvailable is 100%");
         assert!(findings(of(r#""minAvailable":"67%""#)).contains("needs all of its 3 pods"));
+        let more = r#"{"spec":{"minAvailable":5,"selector":{"matchLabels":{"app":"db"}}},"status":{"expectedPods":3,"desiredHealthy":5}}"#;
+        assert!(findings(more).contains("minAvailable 5 needs more than the 3 that there are"));
         assert!(findings(of(r#""minAvailable":1,"maxUnavailable":1"#)).contains("both set"));
         assert_eq!(findings(of(r#""maxUnavailable":"25%""#)), "");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::body::Refusal;
-use super::budgets::{Budget, Key, Snapshots, When};
+use super::budgets::{Budget, Charges, Key, Snapshots, When};
 use super::note::{BudgetWrite, Note, Outcome, PodName, What};
 use super::pods::Pods;
 use crate::aggregate::Position;
@@ -208,7 +208,7 @@ impl Eviction {
     /// Finds the budget by the pod's labels where no refusal names it, and what it demands.
     fn attribute(&mut self, pods: &Pods, budgets: &Budgets) {
         if self.budget.is_none() {
-            self.budget = budgets.charged(self);
+            self.budget = budgets.charged(self, pods);
             self.budget_from = self.budget.is_some().then_some(BudgetFrom::Status);
         }
         if self.budget.is_none()
@@ -259,7 +259,7 @@ impl BudgetStory {
 pub(super) struct Budgets {
     known: BTreeMap<Key, BudgetStory>,
     /// The budgets of evicted pods, as budgets' statuses name them.
-    charged: BTreeMap<Key, String>,
+    charged: Charges,
     /// The API server's writes of budgets' statuses: namespace, from when to when, budget.
     charges: Vec<(Box<str>, Timestamp, Timestamp, Box<str>)>,
 }
@@ -287,10 +287,16 @@ impl Budgets {
     }
 
     /// The budget that an allowed eviction was taken off.
-    fn charged(&self, one: &Eviction) -> Option<String> {
+    fn charged(&self, one: &Eviction, pods: &Pods) -> Option<String> {
         let (from, until) = one.dealt?;
-        if let Some(budget) = self.charged.get(&(one.namespace.clone(), one.pod.clone())) {
-            return Some(budget.clone());
+        let marks = self.charged.get(&(one.namespace.clone(), one.pod.clone()));
+        let since = marks.into_iter().flat_map(BTreeMap::values).filter(|((time, _), _)| *time >= from);
+        if let Some(((time, _), budget)) = since.min_by_key(|(when, _)| *when) {
+            // Not the mark of another pod of the name.
+            let born = pods.get(&one.namespace, &one.pod).and_then(|pod| pod.born_between(until, *time));
+            if born.is_none() {
+                return Some(budget.clone());
+            }
         }
         // Evictions at the same time may be of other budgets; only what can be no other counts.
         let first = self.charges.partition_point(|charge| charge.2 < from);

@@ -34,6 +34,8 @@ pub struct Termination {
     pub grace: i64,
     /// How the grace period is known.
     pub grace_from: GraceFrom,
+    /// When that is over.
+    pub due: Timestamp,
     /// When it was gone.
     pub ended: Option<Timestamp>,
     /// How it ended.
@@ -334,6 +336,7 @@ impl Known<'_> {
             cause,
             grace: seconds,
             grace_from,
+            due: after(note.time, seconds),
             ended: None,
             end: End::Running,
             forced_by: None,
@@ -376,13 +379,12 @@ impl Known<'_> {
         if self.replaced(&mut one, self.end) {
             return one;
         }
-        let deadline = one.began.0.saturating_add(one.grace.saturating_mul(1_000_000_000));
         // What the server gave time to end was running.
         let may_have_finished = one.automatic && one.grace_from != GraceFrom::Response;
         one.end = match self.kubelets {
             false => End::Unknown,
-            true if self.end.0 > deadline && may_have_finished => End::Unknown,
-            true if self.end.0 > deadline => End::Stuck,
+            true if self.end > one.due && may_have_finished => End::Unknown,
+            true if self.end > one.due => End::Stuck,
             true => End::Running,
         };
         one
@@ -409,7 +411,10 @@ impl Termination {
         self.wanted |= note.wanted;
         match grace {
             Some(0) => self.force(note),
-            Some(grace) if grace < self.grace => self.grace = grace,
+            // The kubelet begins the shorter period when it hears of it.
+            Some(grace) if grace < self.grace => {
+                (self.grace, self.due) = (grace, self.due.min(after(note.time, grace)));
+            }
             _ => {}
         }
     }
@@ -417,9 +422,12 @@ impl Termination {
     /// Its kubelet let it go.
     fn let_go(&mut self, time: Timestamp) {
         self.ended = Some(time);
-        let took = time.0 - self.began.0;
-        self.end = if took >= self.grace.saturating_mul(1_000_000_000) { End::Past } else { End::InTime };
+        self.end = if time >= self.due { End::Past } else { End::InTime };
     }
+}
+
+fn after(time: Timestamp, seconds: i64) -> Timestamp {
+    Timestamp(time.0.saturating_add(seconds.saturating_mul(1_000_000_000)))
 }
 
 /// A kubelet that had begun to let a pod go may finish after it was forced.
@@ -513,6 +521,17 @@ mod tests {
             pods.on_node(names, POD, "a", second(15));
         };
         assert_eq!(told(&alice, None, ran), End::Stuck);
+    }
+
+    #[test]
+    fn a_shorter_grace_period_runs_from_when_it_was_asked_for() {
+        let of = |end: i64| {
+            let notes = [note(0, "bob", deletion(Some(60))), note(20, "eve", deletion(Some(5)))];
+            let end = note(end, "system:node:a", deletion(Some(0)));
+            ends(&[notes[0].clone(), notes[1].clone(), end])
+        };
+        assert_eq!(of(23), [(End::InTime, Some(23))]);
+        assert_eq!(of(25), [(End::Past, Some(25))]);
     }
 
     #[test]

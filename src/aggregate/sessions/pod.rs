@@ -74,6 +74,8 @@ pub enum Known {
     Access(HostAccess),
     /// Its creation was logged without a body that can be read.
     NoBody,
+    /// It got a debug container, of which no body that can be read was logged.
+    DebugUnknown,
     /// Its creation is not in the log.
     NotCreated,
 }
@@ -101,7 +103,7 @@ impl Change {
             return None;
         }
         let body = [event.response_object, event.request_object].into_iter().flatten();
-        let body = body.filter_map(|body| serde_json::from_slice::<Pod>(body.0).ok()).find(|pod| pod.spec.is_some());
+        let body = body.filter_map(|body| read(body.0)).find(|pod| pod.spec.is_some());
         let namespace = object.namespace.map(|text| text.decode()).unwrap_or_default();
         // With `generateName` only the answer has the name.
         let given = body.as_ref().and_then(|pod| pod.metadata.as_ref()?.name.as_ref());
@@ -116,7 +118,7 @@ impl Change {
 }
 
 fn is_dry_run(event: &Event<'_>) -> bool {
-    event.request_uri.is_some_and(|uri| memchr::memmem::find(uri.raw(), b"dryRun=").is_some())
+    event.parameter("dryRun").is_some_and(|value| !value.is_empty())
 }
 
 /// What is known about a pod at a time, from all changes, sorted: the last creation before it, and the debug
@@ -126,14 +128,16 @@ pub(super) fn known(changes: &[Change], pod: u64, at: Option<Timestamp>) -> Know
     let own = changes.get(from..).unwrap_or_default();
     let own: Vec<&Change> = own.iter().take_while(|change| change.pod == pod && change.at <= at).collect();
     let Some(creation) = own.iter().rposition(|change| change.created) else { return Known::NotCreated };
-    let (mut access, mut any) = (HostAccess::default(), false);
+    let mut access = HostAccess::default();
     for change in own.get(creation..).unwrap_or_default() {
-        let Some(found) = &change.access else { continue };
-        any |= change.created;
+        // A debug container of which nothing is known may do anything.
+        let Some(found) = &change.access else {
+            return if change.created { Known::NoBody } else { Known::DebugUnknown };
+        };
         let (privileged, host_pid, host_network, host_ipc, host_paths) = (**found).clone();
         access.add(&HostAccess { privileged, host_pid, host_network, host_ipc, host_paths });
     }
-    if any { Known::Access(access) } else { Known::NoBody }
+    Known::Access(access)
 }
 
 /// As much of a pod as matters. A patch has parts of it.
@@ -148,7 +152,7 @@ struct Metadata {
     name: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
     #[serde(rename = "hostPID")]
@@ -205,9 +209,37 @@ impl Spec {
     }
 }
 
+/// A pod, a patch that is part of one, or the debug containers that a JSON patch adds.
+fn read(body: &[u8]) -> Option<Pod> {
+    if body.first() != Some(&b'[') {
+        return serde_json::from_slice(body).ok();
+    }
+    const PLACE: &str = "/spec/ephemeralContainers";
+    let mut added = Vec::new();
+    for step in serde_json::from_slice::<Vec<Step>>(body).ok()? {
+        match step.path.strip_prefix(PLACE) {
+            Some("") => added.extend(serde_json::from_value::<Vec<Container>>(step.value).ok()?),
+            // One of the list, and nothing within one.
+            Some(place) if place.rfind('/') == Some(0) => added.push(serde_json::from_value(step.value).ok()?),
+            Some(_) => return None,
+            None => {}
+        }
+    }
+    let spec = Spec { ephemeral_containers: Some(added).filter(|added| !added.is_empty()), ..Spec::default() };
+    Some(Pod { metadata: None, spec: spec.ephemeral_containers.is_some().then_some(spec) })
+}
+
+/// One step of a JSON patch.
+#[derive(Deserialize)]
+struct Step {
+    path: String,
+    #[serde(default)]
+    value: serde_json::Value,
+}
+
 /// The debug container that a request adds, as far as its body tells: name, image, and command.
 pub(super) fn debug_container(event: &Event<'_>) -> Option<(String, Vec<String>)> {
-    let pod: Pod = serde_json::from_slice(event.request_object?.0).ok()?;
+    let pod = read(event.request_object?.0)?;
     // An update has all of them, and the new one comes last.
     let container = pod.spec?.ephemeral_containers?.pop()?;
     let words = [container.command, container.args].into_iter().flatten().flatten();
@@ -235,6 +267,22 @@ mod tests {
         let names = ["privileged", "hostPID", "hostNetwork", "hostIPC", "hostPath:/", "hostPath:/var/log"];
         assert_eq!(all.names(), names);
         assert!(all.host_root() && !plain.host_root());
+    }
+
+    #[test]
+    fn debug_containers_of_json_patches_count_and_unknown_ones_too() {
+        let add = |path: &str, value: &str| format!(r#"[{{"op":"add","path":"{path}","value":{value}}}]"#);
+        let privileged = r#"{"name":"d","image":"i","securityContext":{"privileged":true}}"#;
+        let of = |body: String| read(body.as_bytes()).and_then(|pod| pod.spec).map(|spec| spec.access().0);
+        assert_eq!(of(add("/spec/ephemeralContainers/-", privileged)), Some(true));
+        assert_eq!(of(add("/spec/ephemeralContainers", &format!("[{privileged}]"))), Some(true));
+        assert_eq!(of(add("/spec/ephemeralContainers/0/image", "\"x\"")), None);
+        assert_eq!(of(add("/metadata/labels/a", "\"x\"")), None);
+        let change = |at, created, access| Change { pod: 7, at: Some(Timestamp(at)), created, access };
+        let plain = || Some(Box::new((false, false, false, false, vec![])));
+        let changes = [change(10, true, plain()), change(20, false, None)];
+        assert_eq!(known(&changes, 7, Some(Timestamp(15))), Known::Access(HostAccess::default()));
+        assert_eq!(known(&changes, 7, Some(Timestamp(25))), Known::DebugUnknown);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which requests are sessions, and what they reach: read from the object, the path and the query.
 
 use super::pod::debug_container;
-use crate::event::{Event, ObjectReference, Text, Uri};
+use crate::event::{Event, ObjectReference, RawJson, Text, Uri};
 
 /// What kind of session it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -89,6 +89,7 @@ pub(super) fn target(event: &Event<'_>, kind: Kind, object: &ObjectReference<'_>
         Kind::Exec | Kind::Attach => {
             target.pod = name;
             target.command = uri.values("command").map(str::to_owned).collect();
+            of_options(event, &mut target);
         }
         Kind::PortForward => {
             target.pod = name;
@@ -110,6 +111,20 @@ pub(super) fn target(event: &Event<'_>, kind: Kind, object: &ObjectReference<'_>
         }
     }
     target
+}
+
+/// PodExecOptions of the body, where the URI does not have them: Google's records have no URI.
+fn of_options(event: &Event<'_>, target: &mut Target) {
+    let member = |name: &[u8]| event.request_object.and_then(|body| body.get(name));
+    let own = |value: RawJson<'_>| value.as_text().map(|text| text.to_str_lossy().into_owned());
+    if target.command.is_empty()
+        && let Some(command) = member(b"command")
+    {
+        target.command = own(command).map_or_else(|| command.elements().filter_map(own).collect(), |one| vec![one]);
+    }
+    if target.container.is_empty() {
+        target.container = member(b"container").and_then(own).unwrap_or_default();
+    }
 }
 
 /// `[scheme:]name[:port]` taken apart.
@@ -199,6 +214,18 @@ mod tests {
         assert_eq!((target.container.as_str(), target.command), ("tail", vec!["id".to_owned(), "-u".to_owned()]));
         let (_, target) = of("get", "nodes", "n1", "/api/v1/nodes/n1/proxy/pods");
         assert_eq!((target.pod.as_str(), target.request.as_deref()), ("", Some("GET /pods")));
+    }
+
+    #[test]
+    fn commands_of_bodies() {
+        let mut event = Event::empty(b"", Format::V1);
+        let body = r#"{"command":["tar","cf","-","/root/.ssh"],"container":"api"}"#;
+        event.request_object = Some(RawJson(body.as_bytes()));
+        let object = ObjectReference { name: Some("web".into()), ..ObjectReference::default() };
+        let of = |uri: &'static str| target(&event, Kind::Exec, &object, &Uri::parse(uri.into()));
+        assert_eq!((of("").command.join(" "), of("").container), ("tar cf - /root/.ssh".to_owned(), "api".to_owned()));
+        let uri = of("/api/v1/namespaces/a/pods/web/exec?command=id&container=b");
+        assert_eq!((uri.command.join(" "), uri.container), ("id".to_owned(), "b".to_owned()));
     }
 
     #[test]

@@ -58,6 +58,10 @@ fn hide(body: &mut Value, secret: bool) {
             if let Some(Value::Array(items)) = members.get_mut("items") {
                 items.iter_mut().for_each(|item| hide(item, of_list));
             }
+            // kubectl asks for tables, whose rows have the objects beside what is printed.
+            for object in objects_of_rows(members) {
+                hide(object, secret);
+            }
         }
         Value::Array(steps) if secret => {
             for step in steps {
@@ -72,6 +76,12 @@ fn hide(body: &mut Value, secret: bool) {
         }
         _ => {}
     }
+}
+
+/// The objects of a Table.
+fn objects_of_rows(members: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+    let rows = members.get_mut("rows").and_then(Value::as_array_mut);
+    rows.into_iter().flatten().filter_map(|row| row.get_mut("object"))
 }
 
 fn kind_of_list(members: &Map<String, Value>) -> bool {
@@ -113,6 +123,9 @@ fn leave_out_managed_fields(body: &mut Value) {
     if let Some(Value::Array(items)) = body.get_mut("items") {
         items.iter_mut().for_each(leave_out_managed_fields);
     }
+    if let Value::Object(members) = body {
+        objects_of_rows(members).for_each(leave_out_managed_fields);
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +153,22 @@ mod tests {
         assert_eq!(shown["items"][1]["data"]["a"], "stays");
         let bare = json!({"kind": "SecretList", "items": [{"data": {"a": "aHVudGVyMg=="}}]});
         assert_eq!(hidden(bare, false)["items"][0]["data"]["a"], "<hidden, 7 bytes>");
+    }
+
+    #[test]
+    fn tables_of_secrets_are_hidden() {
+        let applied = "kubectl.kubernetes.io/last-applied-configuration";
+        let of_kind = |kind: &str| {
+            json!({"kind": "Table", "rows": [{"cells": ["db"], "object": {"kind": kind, "data": {"a": "hunter2"},
+                "metadata": {"managedFields": [], "annotations": {applied: "hunter2"}}}}]})
+        };
+        for (kind, of_secrets) in [("PartialObjectMetadata", true), ("Secret", true), ("Secret", false)] {
+            let mut shown = hidden(of_kind(kind), of_secrets);
+            leave_out_managed_fields(&mut shown);
+            let text = shown.to_string();
+            assert!(!text.contains("hunter2") && !text.contains("managedFields"), "{shown}");
+        }
+        assert!(hidden(of_kind("ConfigMap"), false).to_string().contains("hunter2"));
     }
 
     #[test]

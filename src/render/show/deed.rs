@@ -1,5 +1,7 @@
 //! What a request does, in words.
 
+use serde_json::Value;
+
 use super::{Section, View};
 use crate::event::{Copy, Text, Uri, is_shell, shell_line};
 
@@ -7,6 +9,8 @@ use crate::event::{Copy, Text, Uri, is_shell, shell_line};
 pub(super) struct Deed {
     pub(super) past: String,
     pub(super) plain: String,
+    /// Where it is scaled, to how many replicas.
+    pub(super) replicas: Option<u64>,
 }
 
 /// Verb, what was done, and to do.
@@ -82,14 +86,21 @@ const CLUSTER: [&str; 22] = [
 const TOLD: [&str; 3] = ["command", "dryRun", "fieldManager"];
 
 impl Deed {
+    fn new(past: &str, plain: &str) -> Deed {
+        Deed { past: past.to_owned(), plain: plain.to_owned(), replicas: None }
+    }
+
     pub(super) fn of(view: &View<'_>) -> Deed {
         let (verb, object) = (view.last.verb.as_str(), &view.object);
-        let deed = |past: &str, plain: &str| Deed { past: past.to_owned(), plain: plain.to_owned() };
+        let deed = Deed::new;
         if object.subresource == "exec" && view.is_shell() {
             return deed("opened a shell in", "open a shell in");
         }
         if object.resource.ends_with("reviews") && verb == "create" {
             return deed("had checked", "have checked");
+        }
+        if let Some(told) = view.told_by_body() {
+            return told;
         }
         let fits = |known: &str, own: &str| known.is_empty() || known == own;
         let sub = SUBRESOURCES.iter().find(|(known, resource, subresource, ..)| {
@@ -100,12 +111,30 @@ impl Deed {
         }
         match VERBS.iter().find(|(known, ..)| *known == verb) {
             Some((_, past, plain)) => deed(past, plain),
-            None => Deed { past: format!("made a request `{verb}` on"), plain: format!("make a request `{verb}` on") },
+            None => deed(&format!("made a request `{verb}` on"), &format!("make a request `{verb}` on")),
         }
     }
 }
 
 impl View<'_> {
+    /// A write whose body sets one well-known thing and nothing else.
+    fn told_by_body(&self) -> Option<Deed> {
+        let deed = |past, plain| Some(Deed::new(past, plain));
+        let scaled = |replicas| Some(Deed { replicas: Some(replicas), ..Deed::new("scaled", "scale") });
+        let object = &self.object;
+        let body = self.event.get("requestObject")?;
+        match (self.last.verb.as_str(), object.resource.as_str(), object.subresource.as_str()) {
+            ("patch", "nodes", "") if object.api_group.is_empty() => match only_set(body, "unschedulable")? {
+                Value::Bool(true) => deed("cordoned", "cordon"),
+                Value::Bool(false) | Value::Null => deed("uncordoned", "uncordon"),
+                _ => None,
+            },
+            ("patch", _, "" | "scale") => only_set(body, "replicas")?.as_u64().and_then(scaled),
+            ("update", _, "scale") => body.pointer("/spec/replicas")?.as_u64().and_then(scaled),
+            _ => None,
+        }
+    }
+
     /// `pods/web in namespace shop`, `secrets in all namespaces`, or the path of what is no object.
     pub(super) fn object_in_words(&self) -> String {
         let object = &self.object;
@@ -236,9 +265,48 @@ impl View<'_> {
     }
 }
 
+/// What a patch sets this field of `spec` to, if it sets nothing else. Removed is `null`.
+fn only_set<'b>(patch: &'b Value, field: &str) -> Option<&'b Value> {
+    match patch {
+        Value::Array(steps) => {
+            let [step] = steps.as_slice() else { return None };
+            let path = step.get("path")?.as_str()?.strip_prefix("/spec/")?;
+            match step.get("op")?.as_str()? {
+                _ if path != field => None,
+                "remove" => Some(&Value::Null),
+                "add" | "replace" => step.get("value"),
+                _ => None,
+            }
+        }
+        Value::Object(members) if members.len() == 1 => {
+            let spec = members.get("spec")?.as_object()?;
+            spec.get(field).filter(|_| spec.len() == 1)
+        }
+        _ => None,
+    }
+}
+
 impl Deed {
     /// Whether the words for what is done name the subresource already.
     fn tells_subresource(resource: &str, subresource: &str) -> bool {
         SUBRESOURCES.iter().any(|(_, of, known, ..)| *known == subresource && (of.is_empty() || *of == resource))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_that_sets_one_thing() {
+        let set = |patch: Value| only_set(&patch, "unschedulable").cloned();
+        assert_eq!(set(json!({"spec": {"unschedulable": true}})), Some(json!(true)));
+        assert_eq!(set(json!({"spec": {"unschedulable": null}})), Some(Value::Null));
+        assert_eq!(set(json!([{"op": "remove", "path": "/spec/unschedulable"}])), Some(Value::Null));
+        assert_eq!(set(json!([{"op": "add", "path": "/spec/unschedulable", "value": true}])), Some(json!(true)));
+        assert_eq!(set(json!({"spec": {"unschedulable": true, "taints": []}})), None);
+        assert_eq!(set(json!({"spec": {"unschedulable": true}, "metadata": {}})), None);
+        assert_eq!(set(json!([{"op": "test", "path": "/spec/unschedulable", "value": true}])), None);
     }
 }
