@@ -44,6 +44,8 @@ pub struct History {
     pub shown: Filter,
     /// Whether requests that change nothing are part of it.
     pub reads: bool,
+    /// Whether all bodies are wanted, or only as many as are compared without being asked for.
+    pub bodies: bool,
 }
 
 /// What was noted so far: a partial answer.
@@ -69,6 +71,11 @@ impl HistoryPartial {
 }
 
 impl History {
+    /// How many bytes of an object's bodies are worth keeping: more are not compared unless that is asked for.
+    fn body_limit(&self) -> usize {
+        if self.bodies { usize::MAX } else { compare::UNASKED }
+    }
+
     /// The object's name, where the request is about one that is asked for.
     fn sought<'a>(&self, event: &Event<'a>, object: &ObjectReference<'a>) -> Option<Text<'a>> {
         if !self.objects.has_type(object) || !self.place.matches(event) {
@@ -113,7 +120,7 @@ impl Question for History {
         if let Some(name) = self.sought(event, &object)
             && (self.reads || note::changes_something(&object))
         {
-            let note = partial.change(seen, &object, name, seen.matches(&self.shown));
+            let note = partial.change(seen, &object, name, seen.matches(&self.shown), self.body_limit());
             return partial.notes.push(seen.position, note);
         }
         if !note::is_write(event) || !self.is_context(event, &object) {
