@@ -15,7 +15,8 @@ impl Run {
         }
         let HistoryConfig { objects, place, span, shown, reads, compare, .. } = config;
         let single = objects.is_single();
-        let outcome = self.collect(&History { objects, place, span, shown, reads });
+        let bodies = compare.differences || compare.field.is_some() || config.at.is_some();
+        let outcome = self.collect(&History { objects, place, span, shown, reads, bodies });
         let mut stories = outcome.partial.finish();
         if let Some(uid) = &config.uid {
             if !stories.objects.is_empty() {

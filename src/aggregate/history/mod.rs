@@ -44,6 +44,8 @@ pub struct History {
     pub shown: Filter,
     /// Whether requests that change nothing are part of it.
     pub reads: bool,
+    /// Whether all bodies are wanted, or only as many as are compared without being asked for.
+    pub bodies: bool,
 }
 
 /// What was noted so far: a partial answer.
@@ -78,6 +80,11 @@ impl HistoryPartial {
 }
 
 impl History {
+    /// How many bytes of an object's bodies are worth keeping: more are not compared unless that is asked for.
+    fn body_limit(&self) -> usize {
+        if self.bodies { usize::MAX } else { compare::UNASKED }
+    }
+
     /// The object's name, where the request is about one that is asked for.
     fn sought<'a>(&self, event: &Event<'a>, object: &ObjectReference<'a>) -> Option<Text<'a>> {
         if !self.objects.has_type(object) || !self.place.matches(event) {
@@ -122,7 +129,7 @@ impl Question for History {
         if let Some(name) = self.sought(event, &object)
             && (self.reads || note::changes_something(&object))
         {
-            let mut note = partial.change(seen, &object, name, seen.matches(&self.shown));
+            let mut note = partial.change(seen, &object, name, seen.matches(&self.shown), self.body_limit());
             note.keep_items(|name| self.objects.has(&object, Text::plain(name.as_bytes())));
             return partial.notes.push(seen.position, note);
         }

@@ -70,7 +70,7 @@ impl Recognised {
             return self;
         }
         let mut lists = Lists { resource, partial: false, missing: false };
-        lists.look(current, body, "", "");
+        lists.look(current, body, Place { parent: "", field: "" });
         let by_kubectl = parameter(uri_query, "fieldManager").is_some_and(|manager| manager.starts_with("kubectl"));
         match (lists.partial, lists.missing) {
             // Both kinds make the same of it.
@@ -96,30 +96,32 @@ struct Lists<'a> {
     missing: bool,
 }
 
+/// The field a value stands in, and the one around that. Two texts handed down side by side, as arguments, came
+/// out wrong where the compiler optimises: the inner one was still that of the top.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    parent: &'a str,
+    field: &'a str,
+}
+
 impl Lists<'_> {
-    fn look(&mut self, current: &Value, body: &Value, parent: &str, field: &str) {
+    fn look(&mut self, current: &Value, body: &Value, place: Place<'_>) {
         match (current, body) {
             (Value::Object(current), Value::Object(body)) => {
                 for (name, body) in body {
                     if let Some(current) = current.get(name) {
-                        self.look(current, body, field, name);
+                        self.look(current, body, Place { parent: place.field, field: name });
                     }
                 }
             }
             (Value::Array(current), Value::Array(body)) => {
-                let key_of = |element: &Value| match schema::strategic(self.resource, parent, field) {
-                    ListType::Map([key, ..]) => schema::key_text(element, key),
-                    ListType::Set => Some(element.to_string()),
-                    // One value, which both kinds replace.
-                    _ => None,
-                };
-                let sent: HashMap<Option<String>, &Value> =
-                    body.iter().map(|element| (key_of(element), element)).collect();
-                let current: Vec<(Option<String>, &Value)> =
-                    current.iter().map(|element| (key_of(element), element)).collect();
-                for (key, current) in current.into_iter().filter(|(key, _)| key.is_some()) {
+                let list = schema::strategic(self.resource, place.parent, place.field);
+                let sent: HashMap<String, &Value> =
+                    body.iter().filter_map(|element| Some((key_of(list, element)?, element))).collect();
+                for element in current {
+                    let Some(key) = key_of(list, element) else { continue };
                     match sent.get(&key) {
-                        Some(sent) => self.look_at_element(current, sent, parent, field),
+                        Some(sent) => self.look_at_element(element, sent, place),
                         None => self.missing = true,
                     }
                 }
@@ -128,11 +130,20 @@ impl Lists<'_> {
         }
     }
 
-    fn look_at_element(&mut self, current: &Value, sent: &Value, parent: &str, field: &str) {
+    fn look_at_element(&mut self, current: &Value, sent: &Value, place: Place<'_>) {
         if let (Value::Object(current), Value::Object(sent)) = (current, sent) {
             self.partial |= current.keys().any(|name| !sent.contains_key(name));
         }
-        self.look(current, sent, parent, field);
+        self.look(current, sent, place);
+    }
+}
+
+/// What tells an element apart in such a list; nothing where the list is one value, which both kinds replace.
+fn key_of(list: ListType, element: &Value) -> Option<String> {
+    match list {
+        ListType::Map(keys) => schema::key_text(element, keys.first()?),
+        ListType::Set => Some(element.to_string()),
+        ListType::Atomic => None,
     }
 }
 
