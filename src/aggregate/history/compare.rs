@@ -87,7 +87,7 @@ impl Story {
             let open = |compared: &Compared| compared.changes.is_none() && compared.asked.is_empty();
             tells && told.act.succeeded() && told.compared.as_ref().is_none_or(open)
         };
-        let may = |told: &Told| (&*told.act.subresource == "status") == of_status || &*told.act.subresource == "";
+        let may = |told: &Told| (&*told.act.subresource == "status") == of_status || told.act.subresource.is_empty();
         self.untold = self.changes.iter().filter(|told| unknown(told) && may(told)).count();
         let changes = |told: &Told| {
             let some = |compared: &Compared| {

@@ -168,7 +168,8 @@ impl Story {
             if &*act.verb == "deletecollection" && !current.may_end() {
                 let listed = act.succeeded() && ranked.change.items.is_some();
                 let unseen = lives.is_empty() && current.first.is_none();
-                if !listed && !(unseen && was_there(world, act, rest.as_slice())) {
+                let held = listed || unseen && was_there(world, act, rest.as_slice());
+                if !held {
                     continue;
                 }
             }
