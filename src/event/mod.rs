@@ -6,6 +6,7 @@
 //! `audit.k8s.io/v1 Event`; what older versions and the text formats lack is simply absent.
 
 mod command;
+mod controller;
 mod grant;
 mod origin;
 mod request_info;
@@ -15,6 +16,7 @@ mod uri;
 mod write;
 
 pub use command::{Copy, is_shell, shell_line};
+pub use controller::is_controller;
 pub use grant::{Grant, Named};
 pub use origin::{Origin, OwnedOrigin};
 pub use request_info::{Method, RequestInfo, Rules, request_info};

@@ -211,7 +211,11 @@ impl Telling<'_> {
             return Some("Bodies were not logged, so what changed is not known".to_owned());
         }
         let field = self.compare.field.as_ref()?;
-        let none = format!("No change of {field} in this log");
+        let none = match story.untold {
+            0 => format!("No change of {field} in this log"),
+            1 => format!("Whether {field} changed is not known: of 1 change no body was logged that tells"),
+            many => format!("Whether {field} changed is not known: of {many} changes no body was logged that tells"),
+        };
         story.changes.is_empty().then(|| sanitize::cell(&none).into_owned())
     }
 

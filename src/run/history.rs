@@ -34,8 +34,8 @@ impl Run {
         let mut unknown = 0;
         for story in &mut stories.objects {
             story.compare(&compare);
-            if compare.field.is_some() {
-                unknown += story.keep_field();
+            if let Some(field) = &compare.field {
+                unknown += story.keep_field(field);
             }
         }
         if unknown > 0 {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::event::{Event, ObjectReference, RawJson, Text, Timestamp};
+use crate::event::{Event, ObjectReference, RawJson, Text, Timestamp, is_controller};
 use crate::query::known_resources;
 
 /// A text that many requests share.
@@ -214,8 +214,7 @@ fn plural(kind: &str, group: &str) -> String {
 /// one user, by what the controller manager adds to its agent.
 fn controller(user: &str, agent: Option<Text<'_>>) -> Option<String> {
     if let Some(account) = user.strip_prefix("system:serviceaccount:kube-system:") {
-        let known = account.ends_with("-controller") || OTHERS.contains(&account);
-        return known.then(|| account.to_owned());
+        return is_controller(account).then(|| account.to_owned());
     }
     if user != "system:kube-controller-manager" {
         return None;
@@ -223,41 +222,28 @@ fn controller(user: &str, agent: Option<Text<'_>>) -> Option<String> {
     let agent = agent?.to_str_lossy().into_owned();
     let last = agent.rsplit('/').next()?;
     let name = last.rsplit(':').next()?;
-    let telling = name.ends_with("-controller") || name.ends_with("-collector") || OTHERS.contains(&name);
+    let telling = is_controller(name) || name.ends_with("-controller") || name.ends_with("-collector");
     telling.then(|| name.to_owned())
 }
 
-/// Controllers whose names do not end in `-controller`.
-const OTHERS: [&str; 7] = [
-    "generic-garbage-collector",
-    "pod-garbage-collector",
-    "horizontal-pod-autoscaler",
-    "persistent-volume-binder",
-    "service-account-controller",
-    "root-ca-cert-publisher",
-    "node-lifecycle-controller",
-];
-
-/// Whether the server was asked to change nothing.
+/// Whether the server was asked to change nothing: by a parameter, or by the options of a deletion or eviction.
 fn is_dry_run(event: &Event<'_>) -> bool {
-    let in_uri = |uri: Text<'_>| {
-        let uri = uri.decode();
-        memchr::memmem::find(&uri, b"dryRun=All").is_some()
+    let some = |list: RawJson<'_>| list.elements().next().is_some();
+    let verb = event.verb.map_or(b"".as_slice(), |verb| verb.raw());
+    let subresource = event.object_ref.and_then(|object| object.subresource).map_or(b"".as_slice(), |sub| sub.raw());
+    let options = match (verb, subresource) {
+        (b"delete" | b"deletecollection", _) => event.request_object,
+        (b"create", b"eviction") => event.request_object.and_then(|body| body.get(b"deleteOptions")),
+        _ => None,
     };
-    // Only a deletion says it in its body.
-    let in_body = |verb: Text<'_>| {
-        verb.raw().starts_with(b"delete")
-            && event
-                .request_object
-                .and_then(|body| body.get(b"dryRun"))
-                .is_some_and(|list| list.elements().next().is_some())
-    };
-    event.request_uri.is_some_and(in_uri) || event.verb.is_some_and(in_body)
+    event.parameter("dryRun").is_some_and(|value| !value.is_empty())
+        || options.and_then(|options| options.get(b"dryRun")).is_some_and(some)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Format;
 
     #[test]
     fn controllers_are_known_by_account_or_agent() {
@@ -265,9 +251,31 @@ mod tests {
         let account = "system:serviceaccount:kube-system:replicaset-controller";
         assert_eq!(of(account, "").as_deref(), Some("replicaset-controller"));
         assert_eq!(of("system:serviceaccount:kube-system:tiller", ""), None);
+        assert_eq!(of("system:serviceaccount:kube-system:aws-load-balancer-controller", ""), None);
         let shared = "kube-controller-manager/v1.33.1 (linux/amd64) kubernetes/8adc0f0/generic-garbage-collector";
         assert_eq!(of("system:kube-controller-manager", shared).as_deref(), Some("generic-garbage-collector"));
         assert_eq!(of("alice@example.com", shared), None, "agents are chosen by clients");
+    }
+
+    #[test]
+    fn only_what_the_server_heeds_is_a_dry_run() {
+        let dry = |verb: &'static str, sub: &'static str, uri: &'static str, body: Option<&'static str>| {
+            let object = ObjectReference { subresource: Some(sub.into()), ..ObjectReference::default() };
+            is_dry_run(&Event {
+                verb: Some(verb.into()),
+                object_ref: Some(object),
+                request_uri: Some(uri.into()),
+                request_object: body.map(|body| RawJson(body.as_bytes())),
+                ..Event::empty(b"", Format::TwoLine)
+            })
+        };
+        assert!(dry("patch", "", "/api/v1/pods/x?dryRun=All", None));
+        assert!(dry("patch", "", "/api/v1/pods/x?dryRun=%41ll", None));
+        assert!(!dry("delete", "", "/api/v1/pods/x?x=dryRun=All", None));
+        assert!(!dry("patch", "", "/api/v1/pods/x?fieldManager=dryRun=All", None));
+        assert!(dry("delete", "", "/api/v1/pods/x", Some(r#"{"dryRun":["All"]}"#)));
+        assert!(dry("create", "eviction", "/e", Some(r#"{"deleteOptions":{"dryRun":["All"]}}"#)));
+        assert!(!dry("create", "", "/e", Some(r#"{"dryRun":["All"]}"#)));
     }
 
     #[test]

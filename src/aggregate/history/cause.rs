@@ -314,29 +314,38 @@ impl World<'_> {
         let first = Link::of(act, "", format!("evicted by {}", act.who()), Certainty::Recorded);
         let same = |other: &Act| other.acting() == act.acting() && apart(act, other) <= SOON;
         let nodes = ObjectKey::cluster("nodes", "");
-        let cordon = self.of_type("nodes", &nodes).filter_map(|(key, _)| {
-            node.is_none_or(|node| node == &*key.name).then_some(())?;
-            self.last_before(key, at, |other| same(other) && other.cordons != Some(false))
-        });
-        if let Some((_, cordon)) = cordon.max_by_key(|(rank, _)| *rank) {
+        let marked = |key: &ObjectKey| self.last_before(key, at, |other| same(other) && other.cordons != Some(false));
+        let cordon = match node {
+            Some(node) => marked(&ObjectKey::cluster("nodes", node)),
+            None => self.of_type("nodes", "", &nodes).filter_map(|(key, _)| marked(key)).max_by_key(|(rank, _)| *rank),
+        };
+        if let Some((_, cordon)) = cordon {
             let did = if cordon.cordons == Some(true) { "cordoned" } else { "patched" };
             let text = format!("in a drain: the same user had {did} node {}", cordon.object.name);
             let certainty = if node.is_some() { Certainty::Recorded } else { Certainty::Order };
             let drain = Link::of(cordon, ", ", text, certainty);
             return Cause::new(Kind::Drained, first).then([drain]);
         }
-        let near = |other: &&Act| {
-            &*other.subresource == "eviction" && other.acting() == act.acting() && other.object != act.object
-        };
-        let before =
-            self.ended_pods_before(at).map(|(_, other)| other).take_while(|other| apart(act, other) <= TOGETHER);
-        let after = self.ended_pods_after(at).map(|(_, other)| other).take_while(|other| apart(act, other) <= TOGETHER);
-        let others = before.chain(after).filter(near).count();
+        let others = self.others_evicted(act);
         if others < 2 {
             return Cause::new(Kind::Evicted, first);
         }
         let text = format!("in what looks like a drain: the same user evicted {others} other pods within five minutes");
         Cause::new(Kind::Drained, first).then([Link::missing(", ", text)])
+    }
+
+    /// How many other pods the same user evicted about that time.
+    fn others_evicted(&self, act: &Act) -> usize {
+        let Some(time) = act.time else { return 0 };
+        let (from, to) = (Timestamp(time.0.saturating_sub(TOGETHER)), Timestamp(time.0.saturating_add(TOGETHER)));
+        let own = |other: &Act| {
+            other.succeeded()
+                && &*other.subresource == "eviction"
+                && other.acting() == act.acting()
+                && other.time.is_some_and(|time| (from..=to).contains(&time))
+        };
+        let own = self.acts_on(&act.object).filter(|(_, other)| own(other)).count();
+        self.evictions_by(act.acting(), from, to).saturating_sub(own)
     }
 
     fn pod_collected(&self, act: &Act, at: Rank, node: Option<&str>) -> Cause {
@@ -404,12 +413,13 @@ impl World<'_> {
 
     /// Whether a Deployment got a new ReplicaSet between a change and what followed from it.
     fn rolled_out(&self, change: &Act, at: Rank) -> bool {
+        let group = if &*change.object.group == "extensions" { "extensions" } else { "apps" };
         let made = |ranks: &[Rank]| {
             ranks.iter().filter(|rank| **rank < at).filter_map(|rank| self.act(*rank)).any(|act| {
                 &*act.verb == "create" && act.succeeded() && act.subresource.is_empty() && act.time >= change.time
             })
         };
-        self.of_type("replicasets", &change.object)
+        self.of_type("replicasets", group, &change.object)
             .any(|(key, ranks)| made(ranks) && self.owner(key).is_some_and(|(owner, _)| owner == change.object))
     }
 
@@ -483,13 +493,9 @@ impl World<'_> {
         let own = own_controller(&owner.resource);
         let changed = self.last_before(owner, at, |act| act.changes_spec() && !act.is_by(&[own]));
         let (_, ended) = self
-            .ended_pods_before(at)
+            .ended_pods_before(owner, at)
             .take_while(|(rank, other)| apart(act, other) <= AT_ONCE && changed.is_none_or(|(last, _)| *rank > last))
-            .filter(|(_, other)| other.object != *key && other.object.namespace == key.namespace)
-            .filter(|(_, other)| !other.acting().starts_with("system:node:"))
-            // What goes with its owner or its namespace is not replaced.
-            .filter(|(_, other)| !other.is_by(&["generic-garbage-collector", "namespace-controller"]))
-            .find(|(_, other)| self.owner(&other.object).is_some_and(|(beside, _)| beside == *owner))?;
+            .find(|(_, other)| other.object != *key)?;
         let did = if &*ended.subresource == "eviction" { "evicted" } else { "deleted" };
         let text = format!("{} was {did} by {}", ended.object.path(), ended.who());
         Some(Link::of(ended, ", because ", text, Certainty::Order))

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::act::{Act, ObjectKey};
 use super::bodies::Body;
+use super::cause::Part;
 use super::story::{Story, Told};
 use crate::event::Timestamp;
 use crate::object::replay::{Replay, Source, Step, Version};
@@ -97,13 +98,15 @@ impl Story {
     }
 
     /// Leaves only changes of the field that was asked for; gives how many could not be compared.
-    pub fn keep_field(&mut self) -> usize {
+    pub fn keep_field(&mut self, field: &Path) -> usize {
+        let of_status = field.to_string().starts_with("status");
         let unknown = |told: &Told| {
             let tells = matches!(&*told.act.verb, "create" | "update" | "patch");
             let open = |compared: &Compared| compared.changes.is_none() && compared.asked.is_empty();
             tells && told.act.succeeded() && told.compared.as_ref().is_none_or(open)
         };
-        let count = self.changes.iter().filter(|told| unknown(told) && &*told.act.subresource != "status").count();
+        let may = |told: &Told| (&*told.act.subresource == "status") == of_status || told.act.subresource.is_empty();
+        self.untold = self.changes.iter().filter(|told| unknown(told) && may(told)).count();
         let changes = |told: &Told| {
             let some = |compared: &Compared| {
                 !compared.asked.is_empty() || compared.changes.as_ref().is_some_and(|changes| !changes.is_empty())
@@ -111,7 +114,7 @@ impl Story {
             told.compared.as_ref().is_some_and(some)
         };
         self.changes.retain(changes);
-        count
+        self.untold
     }
 
     /// The object as it stood at a moment.
@@ -125,7 +128,11 @@ impl Story {
                 after = Some(told.act.clone());
             }
         }
-        let version = replay.version();
+        let mut version = replay.version();
+        if let Some(end) = self.ended_by(at).filter(|_| stands(&version)) {
+            let why = format!("it may have been gone: {end}");
+            version = Version { object: None, gone: false, source: Source::Unknown { why } };
+        }
         let object = version.object.filter(|_| !version.gone).map(|object| {
             let mut object = (*object).clone();
             if !secrets {
@@ -138,6 +145,27 @@ impl Story {
         });
         Standing { key: self.key.clone(), object, gone: version.gone, source: version.source, after }
     }
+}
+
+impl Story {
+    /// What ended the life that was lived at a moment, if that was before.
+    fn ended_by(&self, at: Timestamp) -> Option<String> {
+        let before = |told: &&Told| told.act.time.is_none_or(|time| time <= at);
+        let life = self.changes.iter().take_while(before).last().map_or(0, |told| told.life);
+        let end = self.lives.get(life)?.end.as_ref()?;
+        let when = end.links.iter().find_map(|link| link.act.as_ref()?.time)?;
+        let piece = |part: Part| match part {
+            Part::Text(text) => text,
+            Part::Time(time) => time.to_rfc3339(),
+        };
+        (when <= at).then(|| end.sentence().into_iter().map(piece).collect())
+    }
+}
+
+/// Whether no step showed that the object ends.
+fn stands(version: &Version) -> bool {
+    let marked = |object: &Arc<Value>| object.pointer("/metadata/deletionTimestamp").is_some();
+    !version.gone && version.object.as_ref().is_some_and(|object| !marked(object))
 }
 
 fn is_write(act: &Act) -> bool {

@@ -27,6 +27,8 @@ pub use story::{Life, Stories, Story, Told};
 use act::Names;
 use bodies::Packer;
 
+use std::sync::Arc;
+
 use super::notes::Notes;
 use super::{Amendment, Question, Repeat, Seen, Slot};
 use crate::event::{Event, ObjectReference, Text};
@@ -67,7 +69,7 @@ impl Note {
     /// Of what a deleted collection held, leaves what is asked for.
     fn keep_items(&mut self, asked: impl Fn(&str) -> bool) {
         if let Some(items) = self.change.as_mut().and_then(|change| change.items.as_mut()) {
-            *items = std::mem::take(items).into_iter().filter(|name| asked(name)).collect();
+            Arc::make_mut(items).retain(|name| asked(name));
         }
     }
 }

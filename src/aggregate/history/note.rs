@@ -1,5 +1,8 @@
 //! What is noted of a request.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::act::{Act, Name};
 use super::bodies::Body;
 use super::{HistoryPartial, Note};
@@ -37,7 +40,7 @@ pub struct Change {
     /// The node that the request binds it to, runs it on, or comes from.
     pub node: Option<Name>,
     /// The names of what a collection held.
-    pub items: Option<Box<[Box<str>]>>,
+    pub items: Option<Arc<HashSet<Box<str>>>>,
 }
 
 /// Whether a request may write.
@@ -222,8 +225,8 @@ fn node(event: &Event<'_>, act: &Act) -> Option<String> {
 }
 
 /// What a deleted collection held, where the answer lists it.
-fn items(event: &Event<'_>) -> Option<Box<[Box<str>]>> {
+fn items(event: &Event<'_>) -> Option<Arc<HashSet<Box<str>>>> {
     let list = event.verb.filter(|verb| verb.raw() == b"deletecollection").and(event.response_object)?.get(b"items")?;
     let name = |item: RawJson<'_>| Some(item.get(b"metadata")?.get(b"name")?.as_text()?.to_str_lossy().into());
-    Some(list.elements().filter_map(name).collect())
+    Some(Arc::new(list.elements().filter_map(name).collect()))
 }

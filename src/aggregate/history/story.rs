@@ -29,6 +29,8 @@ pub struct Story {
     pub changes: Vec<Told>,
     /// Its lives in order: a name can be given anew after a deletion.
     pub lives: Vec<Life>,
+    /// Of changes left out for a field, those that may have changed it: what they changed is not known.
+    pub untold: usize,
 }
 
 /// One change, told.
@@ -107,7 +109,7 @@ fn by_object(acts: &[Act], changes: Vec<Ranked>) -> (Grouped, Vec<Ranked>) {
     for ranked in changes {
         let Some(act) = acts.get(ranked.rank) else { continue };
         if act.object.name.is_empty() {
-            for name in ranked.change.items.iter().flatten() {
+            for name in ranked.change.items.iter().flat_map(|items| items.iter()) {
                 objects.entry(act.object.sibling(&act.object.resource, &act.object.group, name)).or_default();
             }
             collections.push(ranked);
@@ -148,9 +150,10 @@ fn part_of(key: &ObjectKey, acts: &[Act], collection: &Ranked) -> Option<Ranked>
     let covers = of.resource == key.resource
         && of.group == key.group
         && (of.namespace.is_empty() || of.namespace == key.namespace);
-    let listed = |items: &[Box<str>]| items.iter().any(|name| **name == *key.name);
-    let held = collection.change.items.as_deref().is_none_or(listed);
-    (covers && held).then(|| Ranked { rank: collection.rank, change: collection.change.clone() })
+    let held = collection.change.items.as_ref().is_none_or(|items| items.contains(&*key.name));
+    // The response is a list of all of them.
+    let change = || Box::new(Change { response: None, ..(*collection.change).clone() });
+    (covers && held).then(|| Ranked { rank: collection.rank, change: change() })
 }
 
 impl Story {
@@ -165,7 +168,8 @@ impl Story {
             if &*act.verb == "deletecollection" && !current.may_end() {
                 let listed = act.succeeded() && ranked.change.items.is_some();
                 let unseen = lives.is_empty() && current.first.is_none();
-                if !listed && !(unseen && was_there(world, act, rest.as_slice())) {
+                let held = listed || unseen && was_there(world, act, rest.as_slice());
+                if !held {
                     continue;
                 }
             }
@@ -180,7 +184,7 @@ impl Story {
             told.push(Told { act: act.clone(), change: ranked.change, what, life: lives.len(), compared: None });
         }
         lives.push(current.finish(world, &key, world.end()));
-        Story { key, changes: told, lives }
+        Story { key, changes: told, lives, untold: 0 }
     }
 
     /// Leaves only the life with this uid; false if there is none.
@@ -251,7 +255,9 @@ impl Current {
         let change = &ranked.change;
         let sure = &*act.verb != "deletecollection" || change.items.is_some();
         let by_kubelet = act.user.starts_with("system:node:");
-        if !self.deaths.is_empty() && (by_kubelet || !change.terminating) && &*act.verb == "delete" {
+        // Pod garbage collection gives no grace either.
+        let removes = by_kubelet || act.is_by(&["pod-garbage-collector"]);
+        if !self.deaths.is_empty() && (removes || change_shows_end(change)) && &*act.verb == "delete" {
             self.removed = Some(ranked.rank);
         }
         // A pod that runs is given its grace; what has finalizers waits for them.

@@ -2,6 +2,7 @@
 
 use super::act::Act;
 use super::note::Change;
+use crate::event::parameter;
 
 /// One line about a change. `replicas` is their number before it, where that is known.
 pub(super) fn what(act: &Act, change: &Change, replicas: Option<i64>) -> String {
@@ -96,7 +97,8 @@ fn collection(act: &Act, change: &Change) -> String {
 
 /// What the deletion of a collection was about.
 pub(super) fn whole(act: &Act, uri: &str) -> String {
-    let part = if uri.contains("elector=") { " that a selector picks" } else { "" };
+    let selects = |name| parameter(uri, name).is_some_and(|selector| !selector.is_empty());
+    let part = if selects("labelSelector") || selects("fieldSelector") { " that a selector picks" } else { "" };
     match &*act.object.namespace {
         "" => format!("all {}{part}", act.object.resource),
         namespace => format!("the {} of {namespace}{part}", act.object.resource),

@@ -160,7 +160,7 @@ mod tests {
             {"op": "remove", "path": "/metadata/annotations/a~1b"},
             {"op": "bad"}, 7,
         ]);
-        assert_eq!(told(patch, "apps", "deployments"), ["spec.replicas=2", "-metadata.annotations[\"a/b\"]"]);
+        assert_eq!(told(patch, "apps", "deployments"), ["spec.replicas=2", "-metadata.annotations.a/b"]);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn person(user: &Value, agent: &str, lines: &mut Vec<String>) {
 fn kind_of_user(name: &str, agent: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("system:serviceaccount:") {
         let (namespace, account) = rest.split_once(':')?;
-        let controller = namespace == "kube-system" && account.ends_with("-controller");
+        let controller = namespace == "kube-system" && crate::event::is_controller(account);
         let what = if controller { ", a controller of kube-controller-manager" } else { "" };
         return Some(format!("service account {account} of namespace {namespace}{what}"));
     }
