@@ -1,7 +1,7 @@
 //! Runs `history`.
 
 use super::Run;
-use crate::aggregate::history::{History, Standing, Stories, Story};
+use crate::aggregate::history::{History, Standing, Stories, Story, Wanted};
 use crate::cli::HistoryConfig;
 use crate::exit::Exit;
 use crate::render::history::{At, Telling, sentence};
@@ -15,7 +15,7 @@ impl Run {
         }
         let HistoryConfig { objects, place, span, shown, reads, compare, .. } = config;
         let single = objects.is_single();
-        let bodies = compare.differences || compare.field.is_some() || config.at.is_some();
+        let bodies = Wanted::new(compare.differences || compare.field.is_some() || config.at.is_some());
         let outcome = self.collect(&History { objects, place, span, shown, reads, bodies });
         let mut stories = outcome.partial.finish();
         if let Some(uid) = &config.uid {

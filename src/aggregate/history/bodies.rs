@@ -5,10 +5,12 @@
 //! from it. A list written 100,000 times takes a few hundred bytes for each of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::CParameter;
+
+use super::compare::UNASKED;
 
 /// A body as it was logged.
 #[derive(Clone, Debug)]
@@ -62,12 +64,32 @@ impl Body {
 /// Which bodies are alike: those of one object, requests and responses apart.
 pub(super) type Family = u64;
 
+/// How many bytes of each family are worth keeping. All parts of an answer count together, so that whether any
+/// body of a family is left out does not depend on how the log was parted.
+#[derive(Debug)]
+pub struct Wanted {
+    limit: usize,
+    seen: Mutex<HashMap<Family, usize>>,
+}
+
+impl Wanted {
+    /// All bodies, or as many as are compared without being asked for.
+    pub fn new(all: bool) -> Wanted {
+        Wanted { limit: if all { usize::MAX } else { UNASKED }, seen: Mutex::default() }
+    }
+
+    fn has_enough(&self, family: Family, length: usize) -> bool {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(family).or_default();
+        *seen = seen.saturating_add(length);
+        *seen > self.limit
+    }
+}
+
 /// Packs bodies as they come.
 #[derive(Default)]
 pub(super) struct Packer {
     known: HashMap<Family, Model>,
-    /// How many bytes came of each family.
-    seen: HashMap<Family, usize>,
 }
 
 /// What the bodies of a family are compared with.
@@ -90,11 +112,9 @@ const SMALL: usize = 256;
 const LEVEL: i32 = 1;
 
 impl Packer {
-    /// Keeps a body, or of a family that has more than `limit` bytes only that it was there.
-    pub(super) fn pack_up_to(&mut self, limit: usize, family: Family, bytes: &[u8]) -> Body {
-        let seen = self.seen.entry(family).or_default();
-        *seen += bytes.len();
-        if *seen > limit {
+    /// Keeps a body, or of a family that has more bytes than are wanted only that it was there.
+    pub(super) fn pack_wanted(&mut self, wanted: &Wanted, family: Family, bytes: &[u8]) -> Body {
+        if wanted.has_enough(family, bytes.len()) {
             return Body(Kept::Left { length: bytes.len() });
         }
         self.pack(family, bytes)
@@ -167,8 +187,9 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_is_wanted() {
-        let mut packer = Packer::default();
-        let bodies: Vec<Body> = (0..4).map(|_| packer.pack_up_to(1_000, 1, &[b'x'; 400])).collect();
+        let wanted = Wanted { limit: 1_000, ..Wanted::new(false) };
+        let pack = |_| Packer::default().pack_wanted(&wanted, 1, &[b'x'; 400]);
+        let bodies: Vec<Body> = (0..4).map(pack).collect();
         assert_eq!(bodies.iter().filter(|body| body.bytes().is_some()).count(), 2);
         assert_eq!(bodies.iter().map(Body::len).sum::<usize>(), 1_600);
     }

@@ -19,6 +19,7 @@ mod what;
 mod world;
 
 pub use act::{Act, Name, ObjectKey};
+pub use bodies::Wanted;
 pub use cause::{Cause, Certainty, Kind, Link, Part};
 pub use compare::{Compare, Compared, Standing};
 pub use note::Change;
@@ -47,7 +48,7 @@ pub struct History {
     /// Whether requests that change nothing are part of it.
     pub reads: bool,
     /// Whether all bodies are wanted, or only as many as are compared without being asked for.
-    pub bodies: bool,
+    pub bodies: Wanted,
 }
 
 /// What was noted so far: a partial answer.
@@ -82,11 +83,6 @@ impl HistoryPartial {
 }
 
 impl History {
-    /// How many bytes of an object's bodies are worth keeping: more are not compared unless that is asked for.
-    fn body_limit(&self) -> usize {
-        if self.bodies { usize::MAX } else { compare::UNASKED }
-    }
-
     /// The object's name, where the request is about one that is asked for.
     fn sought<'a>(&self, event: &Event<'a>, object: &ObjectReference<'a>) -> Option<Text<'a>> {
         if !self.objects.has_type(object) || !self.place.matches(event) {
@@ -131,7 +127,7 @@ impl Question for History {
         if let Some(name) = self.sought(event, &object)
             && (self.reads || note::changes_something(&object))
         {
-            let mut note = partial.change(seen, &object, name, seen.matches(&self.shown), self.body_limit());
+            let mut note = partial.change(seen, &object, name, seen.matches(&self.shown), &self.bodies);
             note.keep_items(|name| self.objects.has(&object, Text::plain(name.as_bytes())));
             return partial.notes.push(seen.position, note);
         }
