@@ -5,6 +5,7 @@
 //! (defaults, timestamps, what admission changed) is then missing, and [`Source`] says how the version came
 //! about. Where too little was recorded the version is unknown until the next one that was recorded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -79,6 +80,12 @@ pub struct Replay {
     source: Source,
     /// `managedFields` as far as they are known: an apply takes away what its manager wanted before.
     managed: Option<Vec<Value>>,
+    /// Whether somebody wrote fields since, and nothing says which; every field may be theirs.
+    shared: bool,
+    /// Whether that was so before some apply.
+    vague: bool,
+    /// Whether its status was written apart, so that other requests leave it alone.
+    has_status: bool,
 }
 
 /// What a request did to the object.
@@ -99,6 +106,9 @@ impl Replay {
             gone: false,
             source: Source::Unknown { why: "nothing of the object was recorded before".to_owned() },
             managed: None,
+            shared: false,
+            vague: false,
+            has_status: schema::is_built_in(group),
         }
     }
 
@@ -107,6 +117,20 @@ impl Replay {
         if step.code.is_some_and(|code| !(200..300).contains(&code)) || is_dry_run(step) {
             return self.version();
         }
+        if step.code.is_none() {
+            if may_change(step) && !(self.gone && is_deletion(step)) {
+                self.managed = None;
+                self.take(Effect::Unknown(
+                    "a request has no answer in the log; it may have changed the object".to_owned(),
+                ));
+            }
+            return self.version();
+        }
+        if self.shared && parameter(&step.uri_query, "fieldManager").is_some() && step.verb == "patch" {
+            self.shared = false;
+            self.share();
+        }
+        self.has_status |= step.subresource == "status" && changes(step);
         if is_deletion(step) {
             self.delete(step);
         } else if let Some(object) = recorded(step) {
@@ -174,9 +198,9 @@ impl Replay {
                 "status from the request".to_owned(),
             );
         }
-        let mut object = self.with_status_of(body.clone(), current);
+        let (mut object, assumed) = self.with_status_of(body.clone(), current);
         keep_metadata(&mut object, current);
-        Effect::Is(object, how)
+        Effect::Is(object, noted(how, assumed))
     }
 
     fn patch(&self, step: &Step) -> Effect {
@@ -204,36 +228,55 @@ impl Replay {
             manager: manager.as_deref(),
             body,
         };
-        let patched = match patch::apply(&asked, &self.with_managed_fields(current)) {
+        let patched = match patch::apply(&asked, &self.with_managed_fields(current, asked.kind)) {
             Ok(patched) => patched,
             Err(impossible) => return Effect::Unknown(format!("{name} could not be applied: {impossible}")),
         };
-        let object = match step.subresource.as_str() {
-            "status" | "approval" => with_member(current, "status", patched.object.get("status")),
+        let (object, status) = match step.subresource.as_str() {
+            "status" | "approval" => (with_member(current, "status", patched.object.get("status")), None),
             _ => self.with_status_of(patched.object, current),
         };
-        let mut how = format!("{name} applied to the version before");
-        for note in recognised.assumed.map(str::to_owned).into_iter().chain(patched.notes) {
-            how.push_str("; ");
-            how.push_str(&note);
-        }
-        Effect::Is(object, how)
+        let notes = recognised.assumed.into_iter().chain(patched.notes.iter().map(String::as_str)).chain(status);
+        let vague = (self.vague && asked.kind == PatchKind::Apply && self.managed.is_some()).then_some(
+            "managedFields of other writes were not recorded, so what is no longer applied may still be shown",
+        );
+        let notes = notes.chain(vague);
+        Effect::Is(object, noted(format!("{name} applied to the version before"), notes))
     }
 
-    /// Requests on the object of a built-in type leave its status alone; it has a subresource of its own.
-    fn with_status_of(&self, object: Value, current: &Value) -> Value {
-        if schema::is_built_in(&self.group) || !object.get("status").is_some_and(Value::is_object) {
-            return with_member(&object, "status", current.get("status"));
+    /// Where the status has a subresource of its own, as in built-in types, other requests leave it alone. What is
+    /// assumed where that is not known is given too.
+    fn with_status_of(&self, mut object: Value, current: &Value) -> (Value, Option<&'static str>) {
+        let sent = object.get("status").filter(|status| status.is_object());
+        if !self.has_status && sent.is_some() {
+            let assumed = "the status is assumed to be as it was sent, for no request in the log wrote it apart";
+            let changes = sent != current.get("status");
+            return (object, changes.then_some(assumed));
         }
-        object
+        match (object.as_object_mut(), current.get("status")) {
+            (Some(members), Some(status)) if members.get("status") != Some(status) => {
+                members.insert("status".to_owned(), status.clone());
+            }
+            (Some(members), None) => {
+                members.shift_remove("status");
+            }
+            _ => {}
+        }
+        (object, None)
     }
 
-    fn with_managed_fields(&self, current: &Value) -> Value {
+    fn with_managed_fields<'v>(&self, current: &'v Value, kind: PatchKind) -> Cow<'v, Value> {
+        if kind != PatchKind::Apply {
+            return Cow::Borrowed(current);
+        }
         let mut object = current.clone();
-        if let (Some(managed), Some(metadata)) = (&self.managed, metadata_mut(&mut object)) {
-            metadata.insert("managedFields".to_owned(), managed.clone().into());
+        if let Some(metadata) = metadata_mut(&mut object) {
+            match &self.managed {
+                Some(managed) => metadata.insert("managedFields".to_owned(), managed.clone().into()),
+                None => metadata.shift_remove("managedFields"),
+            };
         }
-        object
+        Cow::Owned(object)
     }
 
     /// The subresource `scale` shows and changes one number of the object.
@@ -314,24 +357,44 @@ impl Replay {
         }
     }
 
+    /// Counts every field that is there as somebody else's too, so that no apply takes it away.
+    fn share(&mut self) {
+        let Some(managed) = &mut self.managed else { return };
+        let Some(object) = self.object.as_deref() else {
+            self.managed = None;
+            return;
+        };
+        let types = Types { group: &self.group, resource: &self.resource };
+        let fields = Fields::of_applied(object, types, &Fields::default());
+        managed.retain(|entry| entry.get("manager") != Some(&json!("")));
+        managed.push(json!({"manager": "", "operation": "Update", "subresource": "", "fieldsV1": fields.write()}));
+        self.vague = true;
+    }
+
     /// Keeps account of who wants which fields, as far as it shows.
     fn note_managers(&mut self, step: &Step, recorded: Option<&Value>) {
         let of_object = |object: &Value| object.pointer("/metadata/managedFields").and_then(Value::as_array).cloned();
         if let Some(managed) = recorded.and_then(of_object) {
             self.managed = Some(managed);
+            (self.shared, self.vague) = (false, false);
             return;
         }
-        let Some(body) = body(step).filter(|_| changes(step)) else { return };
+        let Some(body) = body(step).filter(|_| changes(step)) else {
+            self.shared |= matches!(step.verb.as_str(), "update" | "patch") && step.subresource != "status";
+            return;
+        };
         let is_apply = step.verb == "patch"
             && patch_kind(body, &step.uri_query, &self.group, &self.resource).kind == PatchKind::Apply;
         let creates = step.verb == "create" && step.subresource.is_empty() || (is_apply && step.code == Some(201));
         if creates {
             self.managed = Some(Vec::new());
+            (self.shared, self.vague) = (false, false);
         }
-        if !creates && !is_apply {
+        let manager = manager(step).filter(|_| creates || is_apply);
+        let (Some(managed), Some(manager)) = (&mut self.managed, manager) else {
+            self.shared |= step.subresource != "status";
             return;
-        }
-        let (Some(managed), Some(manager)) = (&mut self.managed, manager(step)) else { return };
+        };
         let operation = if is_apply { "Apply" } else { "Update" };
         let fields =
             Fields::of_applied(body, Types { group: &self.group, resource: &self.resource }, &Fields::default());
@@ -350,6 +413,15 @@ fn created(step: &Step) -> Effect {
     Effect::Is(with_member(body, "status", None), how)
 }
 
+/// What a version was made of, with what was assumed on the way.
+fn noted<'n>(mut how: String, notes: impl IntoIterator<Item = &'n str>) -> String {
+    for note in notes {
+        how.push_str("; ");
+        how.push_str(note);
+    }
+    how
+}
+
 fn not_logged() -> Effect {
     Effect::Unknown("the body of the request was not logged".to_owned())
 }
@@ -360,6 +432,12 @@ fn body(step: &Step) -> Option<&Value> {
 
 fn changes(step: &Step) -> bool {
     matches!(step.verb.as_str(), "create" | "update" | "patch")
+}
+
+/// Whether a request would change the object if it succeeded.
+fn may_change(step: &Step) -> bool {
+    let creates = || matches!(step.subresource.as_str(), "" | "binding" | "scale" | "finalize");
+    is_deletion(step) || matches!(step.verb.as_str(), "update" | "patch") || (step.verb == "create" && creates())
 }
 
 fn is_deletion(step: &Step) -> bool {
@@ -524,6 +602,48 @@ mod tests {
             response: some(response),
             ..Step::default()
         }
+    }
+
+    #[test]
+    fn what_was_not_answered_is_not_known_to_have_happened() {
+        let object = json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}});
+        let unanswered = |verb: &str| Step { code: None, ..step(verb, "", Value::Null, Value::Null) };
+        let created = step("create", "", object.clone(), object.clone());
+        let read = step("get", "", Value::Null, object.clone());
+        let steps = [created, unanswered("get"), unanswered("delete"), read, unanswered("update")];
+        let versions = replay("", "configmaps", &steps);
+        let known: Vec<bool> = versions.iter().map(|version| version.object.is_some()).collect();
+        assert_eq!(known, [true, true, false, true, false]);
+        assert!(versions.iter().all(|version| !version.gone));
+    }
+
+    #[test]
+    fn an_apply_takes_away_only_what_it_is_known_to_own() {
+        let object =
+            |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": data});
+        let apply =
+            |data: Value| with_query(step("patch", "", object(data), Value::Null), "fieldManager=kubectl&force=true");
+        let update = step("update", "", object(json!({"a": "1", "c": "3"})), Value::Null);
+        let by = |step: Step| Step { manager: Some("foo".to_owned()), ..step };
+        let created = by(step("create", "", object(json!({"a": "1"})), Value::Null));
+        let (first, second) = (apply(json!({"a": "1"})), apply(json!({"b": "2"})));
+        let versions = replay("", "configmaps", &[created.clone(), first.clone(), second.clone()]);
+        assert_eq!(versions[2].object.as_ref().unwrap()["data"], json!({"a": "1", "b": "2"}));
+        let versions = replay("", "configmaps", &[created, first, by(update), second]);
+        assert_eq!(versions[3].object.as_ref().unwrap()["data"], json!({"a": "1", "b": "2", "c": "3"}));
+        assert!(matches!(&versions[3].source, Source::Reconstructed { how } if how.contains("managedFields")));
+    }
+
+    #[test]
+    fn the_status_of_a_custom_resource_is_kept_once_it_was_written_apart() {
+        let object = |z: u32, phase: &str| json!({"kind": "Foo", "metadata": {"name": "x"}, "spec": {"z": z}, "status": {"phase": phase}});
+        let created = step("create", "", object(0, "Ready"), object(0, "Ready"));
+        let update = step("update", "", object(1, "Old"), Value::Null);
+        let status = step("update", "status", object(0, "Ready"), Value::Null);
+        let versions = replay("ex.io", "foos", &[created.clone(), update.clone()]);
+        assert!(matches!(&versions[1].source, Source::Reconstructed { how } if how.contains("the status is assumed")));
+        let versions = replay("ex.io", "foos", &[created, status, update]);
+        assert_eq!(versions[2].object.as_ref().unwrap()["status"], json!({"phase": "Ready"}));
     }
 
     fn with_query(step: Step, query: &str) -> Step {

@@ -1,6 +1,9 @@
 //! JSON patch, RFC 6902, by the crate `json-patch`; here are its limits and the order of members.
 
-use json_patch::{PatchOperation, jsonptr::{Pointer, PointerBuf}};
+use json_patch::{
+    PatchOperation,
+    jsonptr::{Pointer, PointerBuf},
+};
 use serde_json::{Map, Value};
 
 use super::{Impossible, bounded, depth};
