@@ -1,7 +1,7 @@
 //! Runs `history`.
 
 use super::Run;
-use crate::aggregate::history::{History, Standing, Stories};
+use crate::aggregate::history::{History, Standing, Stories, Wanted};
 use crate::cli::HistoryConfig;
 use crate::exit::Exit;
 use crate::render::history::{At, Telling};
@@ -15,7 +15,8 @@ impl Run {
         }
         let HistoryConfig { objects, place, span, shown, reads, compare, .. } = config;
         let single = objects.is_single();
-        let outcome = self.collect(&History { objects, place, span, shown, reads });
+        let bodies = Wanted::new(compare.differences || compare.field.is_some() || config.at.is_some());
+        let outcome = self.collect(&History { objects, place, span, shown, reads, bodies });
         let mut stories = outcome.partial.finish();
         if let Some(uid) = &config.uid {
             stories.objects.retain_mut(|story| story.keep_uid(uid));

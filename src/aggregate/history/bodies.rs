@@ -5,9 +5,12 @@
 //! from it. A list written 100,000 times takes a few hundred bytes for each of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
+
+use super::compare::UNASKED;
 
 /// A body as it was logged.
 #[derive(Clone, Debug)]
@@ -16,31 +19,72 @@ pub struct Body(Kept);
 #[derive(Clone, Debug)]
 enum Kept {
     Whole(Arc<[u8]>),
-    Packed { bytes: Box<[u8]>, like: Arc<[u8]>, length: usize },
+    Packed {
+        bytes: Box<[u8]>,
+        like: Arc<[u8]>,
+        length: usize,
+    },
+    /// Only that it was there, and how long it was.
+    Left {
+        length: usize,
+    },
 }
 
 impl Body {
-    /// The bytes that were logged; none if they cannot be had again, which means that memory was damaged.
+    /// The bytes that were logged; none if they were not kept.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match &self.0 {
             Kept::Whole(bytes) => Some(bytes.to_vec()),
             Kept::Packed { bytes, like, length } => {
                 Decompressor::with_dictionary(like).ok()?.decompress(bytes, *length).ok()
             }
+            Kept::Left { .. } => None,
         }
+    }
+
+    /// The same without its bytes.
+    pub(super) fn left(self) -> Body {
+        Body(Kept::Left { length: self.len() })
+    }
+
+    /// Whether its bytes are there.
+    pub(super) fn is_kept(&self) -> bool {
+        !matches!(self.0, Kept::Left { .. })
     }
 
     /// How many that were.
     pub(super) fn len(&self) -> usize {
         match &self.0 {
             Kept::Whole(bytes) => bytes.len(),
-            Kept::Packed { length, .. } => *length,
+            Kept::Packed { length, .. } | Kept::Left { length } => *length,
         }
     }
 }
 
 /// Which bodies are alike: those of one object, requests and responses apart.
 pub(super) type Family = u64;
+
+/// How many bytes of each family are worth keeping. All parts of an answer count together, so that whether any
+/// body of a family is left out does not depend on how the log was parted.
+#[derive(Debug)]
+pub struct Wanted {
+    limit: usize,
+    seen: Mutex<HashMap<Family, usize>>,
+}
+
+impl Wanted {
+    /// All bodies, or as many as are compared without being asked for.
+    pub fn new(all: bool) -> Wanted {
+        Wanted { limit: if all { usize::MAX } else { UNASKED }, seen: Mutex::default() }
+    }
+
+    fn has_enough(&self, family: Family, length: usize) -> bool {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(family).or_default();
+        *seen = seen.saturating_add(length);
+        *seen > self.limit
+    }
+}
 
 /// Packs bodies as they come.
 #[derive(Default)]
@@ -58,6 +102,9 @@ struct Model {
 /// So many families at a time: a compressor takes some hundred kilobytes.
 const FAMILIES: usize = 24;
 
+/// So many bytes of models at a time: a compressor takes a few times what it compares with.
+const MODELS: usize = 8 << 20;
+
 /// Bodies below this are not worth packing.
 const SMALL: usize = 256;
 
@@ -65,15 +112,23 @@ const SMALL: usize = 256;
 const LEVEL: i32 = 1;
 
 impl Packer {
-    /// Keeps a body.
-    pub(super) fn pack(&mut self, family: Family, bytes: &[u8]) -> Body {
+    /// Keeps a body, or of a family that has more bytes than are wanted only that it was there.
+    pub(super) fn pack_wanted(&mut self, wanted: &Wanted, family: Family, bytes: &[u8]) -> Body {
+        if wanted.has_enough(family, bytes.len()) {
+            return Body(Kept::Left { length: bytes.len() });
+        }
+        self.pack(family, bytes)
+    }
+
+    fn pack(&mut self, family: Family, bytes: &[u8]) -> Body {
         if bytes.len() < SMALL {
             return Body(Kept::Whole(bytes.into()));
         }
         if let Some(body) = self.known.get_mut(&family).and_then(|model| model.pack(bytes)) {
             return body;
         }
-        if self.known.len() >= FAMILIES {
+        let models: usize = self.known.values().map(|model| model.like.len()).sum();
+        if self.known.len() >= FAMILIES || models + bytes.len() > MODELS {
             self.known.clear();
         }
         let like: Arc<[u8]> = bytes.into();
@@ -82,11 +137,23 @@ impl Packer {
     }
 }
 
+/// By itself the fastest level looks back half a megabyte, and so sees nothing of a longer model.
+fn compressor(like: &[u8]) -> Option<Compressor<'static>> {
+    const FAR: usize = 128 << 10;
+    let mut compressor = Compressor::with_dictionary(LEVEL, like).ok()?;
+    if like.len() > FAR {
+        let length_bits = usize::BITS - like.len().leading_zeros();
+        compressor.set_parameter(CParameter::WindowLog((length_bits + 1).min(27))).ok()?;
+        compressor.set_parameter(CParameter::HashLog((length_bits - 1).min(22))).ok()?;
+    }
+    Some(compressor)
+}
+
 impl Model {
     /// None if the body is too different, and is the model from now on.
     fn pack(&mut self, bytes: &[u8]) -> Option<Body> {
         if self.compressor.is_none() {
-            self.compressor = Compressor::with_dictionary(LEVEL, &self.like).ok();
+            self.compressor = compressor(&self.like);
         }
         let packed = self.compressor.as_mut()?.compress(bytes).ok()?;
         let small = packed.len() < bytes.len() / 2;
@@ -116,6 +183,33 @@ mod tests {
         assert!(kept < 25 * endpoints(0).len(), "{kept}");
         let small = packer.pack(2, b"{}");
         assert_eq!(small.bytes().as_deref(), Some(b"{}".as_slice()));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_wanted() {
+        let wanted = Wanted { limit: 1_000, ..Wanted::new(false) };
+        let pack = |_| Packer::default().pack_wanted(&wanted, 1, &[b'x'; 400]);
+        let bodies: Vec<Body> = (0..4).map(pack).collect();
+        assert_eq!(bodies.iter().filter(|body| body.bytes().is_some()).count(), 2);
+        assert_eq!(bodies.iter().map(Body::len).sum::<usize>(), 1_600);
+    }
+
+    #[test]
+    fn long_bodies_are_like_each_other() {
+        let mut seed = 7_u64;
+        let mut digit = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            b'a' + (seed >> 33) as u8 % 26
+        };
+        for length in [100_000, 300_000, 700_000, 1_400_000] {
+            let mut packer = Packer::default();
+            let mut bytes: Vec<u8> = (0..length).map(|_| digit()).collect();
+            packer.pack(1, &bytes);
+            bytes[length / 2] = b'0';
+            let body = packer.pack(1, &bytes);
+            assert!(matches!(&body.0, Kept::Packed { bytes, .. } if bytes.len() < 2_000), "{length}");
+            assert_eq!(body.bytes(), Some(bytes));
+        }
     }
 
     #[test]

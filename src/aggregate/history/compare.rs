@@ -54,14 +54,18 @@ pub struct Standing {
 }
 
 /// So many bytes of bodies of one object are compared though nobody asked for differences.
-const UNASKED: usize = 64 << 20;
+pub(super) const UNASKED: usize = 64 << 20;
+
+/// So many bytes of objects are made from patches then: each takes time by the size of the object.
+const UNASKED_WORK: usize = 256 << 20;
 
 impl Story {
     /// Compares each version with the one before.
     pub fn compare(&mut self, options: &Compare) {
         let bodies: usize = self.changes.iter().map(Told::body_bytes).sum();
         let asked = options.differences || options.field.is_some();
-        if bodies == 0 || !asked && bodies > UNASKED {
+        let kept = |told: &Told| [&told.change.request, &told.change.response].into_iter().flatten().all(Body::is_kept);
+        if bodies == 0 || !self.changes.iter().all(kept) || !asked && (bodies > UNASKED || self.work() > UNASKED_WORK) {
             return;
         }
         let mut replay = Replay::new(&self.key.group, &self.key.resource);
@@ -72,8 +76,22 @@ impl Story {
             if told.act.succeeded() && is_write(&told.act) {
                 told.compared(&self.key.resource, &before, &after, options);
             }
+            // It is of no use any more, and a log may hold many.
+            told.change.request = told.change.request.take().map(Body::left);
+            told.change.response = told.change.response.take().map(Body::left);
             before = after;
         }
+    }
+
+    /// How many bytes of objects a comparison goes through: a patch of a few bytes takes as long as its object.
+    fn work(&self) -> usize {
+        let mut object = 0;
+        let of_step = |told: &Told| {
+            let bytes = told.body_bytes();
+            object = if bytes > object / 2 { bytes } else { object };
+            if bytes == 0 { 0 } else { object }
+        };
+        self.changes.iter().map(of_step).sum()
     }
 
     /// Leaves only changes of the field that was asked for; gives how many could not be compared.
@@ -140,7 +158,7 @@ impl Told {
             code: act.code,
             request: value(&change.request),
             response: if collection { None } else { value(&change.response) },
-            manager: None,
+            manager: change.user_agent.split('/').next().filter(|name| !name.is_empty()).map(str::to_owned),
             uri_query: change.uri.to_string(),
             time: act.time.map(|time| time.to_utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
         })
@@ -178,6 +196,7 @@ impl Told {
         if let Some(line) = changes.as_deref().and_then(|changes| self.line(resource, changes)) {
             self.what = line;
         }
+        changes.iter_mut().for_each(Vec::shrink_to_fit);
         if options.differences || options.field.is_some() {
             self.compared = Some(Compared { source: after.source.clone(), changes, why });
         }

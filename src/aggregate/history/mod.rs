@@ -19,6 +19,7 @@ mod what;
 mod world;
 
 pub use act::{Act, Name, ObjectKey};
+pub use bodies::Wanted;
 pub use cause::{Cause, Certainty, Kind, Link, Part};
 pub use compare::{Compare, Compared, Standing};
 pub use note::Change;
@@ -44,6 +45,8 @@ pub struct History {
     pub shown: Filter,
     /// Whether requests that change nothing are part of it.
     pub reads: bool,
+    /// Whether all bodies are wanted, or only as many as are compared without being asked for.
+    pub bodies: Wanted,
 }
 
 /// What was noted so far: a partial answer.
@@ -113,7 +116,7 @@ impl Question for History {
         if let Some(name) = self.sought(event, &object)
             && (self.reads || note::changes_something(&object))
         {
-            let note = partial.change(seen, &object, name, seen.matches(&self.shown));
+            let note = partial.change(seen, &object, name, seen.matches(&self.shown), &self.bodies);
             return partial.notes.push(seen.position, note);
         }
         if !note::is_write(event) || !self.is_context(event, &object) {

@@ -1,7 +1,7 @@
 //! What is noted of a request.
 
 use super::act::{Act, Name};
-use super::bodies::Body;
+use super::bodies::{Body, Wanted};
 use super::{HistoryPartial, Note};
 use crate::aggregate::Seen;
 use crate::event::{Event, ObjectReference, RawJson, Text};
@@ -132,6 +132,7 @@ impl HistoryPartial {
         object: &ObjectReference<'_>,
         name: Text<'_>,
         shown: bool,
+        wanted: &Wanted,
     ) -> Note {
         let event = seen.event;
         let mut act = self.names.act(event, object, Some(name));
@@ -142,7 +143,8 @@ impl HistoryPartial {
         }
         let has = |name: &[u8]| metadata.and_then(|metadata| metadata.get(name)).is_some_and(|value| !value.is_null());
         let family = of_bytes(format!("{}\n{}", act.object.path(), act.object.namespace).as_bytes());
-        let mut pack = |body: Option<RawJson<'_>>, family| body.map(|body| self.packer.pack(family, body.0));
+        let mut pack =
+            |body: Option<RawJson<'_>>, family| body.map(|body| self.packer.pack_wanted(wanted, family, body.0));
         let own = |text: Option<Text<'_>>| text.map_or("".into(), |text| text.to_str_lossy().into());
         let change = Change {
             shown,
