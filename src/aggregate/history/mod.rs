@@ -1,11 +1,11 @@
 //! One object's life: every change with its author, what brought it about and what ended it.
 //!
 //! One pass notes two things. Requests about the objects in question are kept with their bodies
-//! ([`bodies`]), because what changed can only be told when all are in order. Of everything else,
+//! (`bodies`), because what changed can only be told when all are in order. Of everything else,
 //! writes that can be the reason for a change, deletions, evictions, and writes to what owns other
-//! objects, are noted without bodies ([`act`]): memory follows their number, some 200 bytes each.
-//! [`Notes`] joins both; [`story`] puts them in order and cuts them into lives, [`cause`] follows each
-//! end and beginning back to whoever started it, [`what`] says of each change what it was, and [`compare`]
+//! objects, are noted without bodies (`act`): memory follows their number, some 200 bytes each.
+//! [`Notes`] joins both; `story` puts them in order and cuts them into lives, `cause` follows each
+//! end and beginning back to whoever started it, `what` says of each change what it was, and `compare`
 //! finds by the bodies what it changed.
 
 mod act;
