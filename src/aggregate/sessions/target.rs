@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn commands_of_bodies() {
         let mut event = Event::empty(b"", Format::V1);
-        let body = r#"{"command":["tar","cf","-","/root/.ssh"],"container":"api"}"#;
+        let body = r#"{"command":["tar","cf","-","/srv/keys"],"container":"api"}"#;
         event.request_object = Some(RawJson(body.as_bytes()));
         let object = ObjectReference { name: Some("web".into()), ..ObjectReference::default() };
         let of = |uri: &'static str| target(&event, Kind::Exec, &object, &Uri::parse(uri.into()));
-        assert_eq!((of("").command.join(" "), of("").container), ("tar cf - /root/.ssh".to_owned(), "api".to_owned()));
+        assert_eq!((of("").command.join(" "), of("").container), ("tar cf - /srv/keys".to_owned(), "api".to_owned()));
         let uri = of("/api/v1/namespaces/a/pods/web/exec?command=id&container=b");
         assert_eq!((uri.command.join(" "), uri.container), ("id".to_owned(), "b".to_owned()));
     }
