@@ -26,6 +26,19 @@ pub enum Name {
     Object(ObjectName),
 }
 
+impl Name {
+    /// Which of the kinds it is, in the order they are shown: users first, objects last.
+    pub const fn place(&self) -> usize {
+        match self {
+            Name::User(_) => 0,
+            Name::As(_) => 1,
+            Name::Ip(_) => 2,
+            Name::Agent(_) => 3,
+            Name::Object(_) => 4,
+        }
+    }
+}
+
 /// An object by its type, namespace and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName {
@@ -120,18 +133,8 @@ impl NamesPartial {
         }
         let mut names: Vec<_> = names.into_iter().collect();
         // Stable, and the map was sorted: equals stay in the order of their names.
-        names.sort_by_key(|(name, tally)| (rank(name), std::cmp::Reverse(tally.count)));
+        names.sort_by_key(|(name, tally)| (name.place(), std::cmp::Reverse(tally.count)));
         names
-    }
-}
-
-fn rank(name: &Name) -> u8 {
-    match name {
-        Name::User(_) => 0,
-        Name::As(_) => 1,
-        Name::Ip(_) => 2,
-        Name::Agent(_) => 3,
-        Name::Object(_) => 4,
     }
 }
 

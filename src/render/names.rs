@@ -32,7 +32,7 @@ impl NamesAnswer {
             .names
             .iter()
             .filter(|(name, _)| {
-                counts.get_mut(place(name)).is_none_or(|count| {
+                counts.get_mut(name.place()).is_none_or(|count| {
                     *count += 1;
                     *count <= SHOWN
                 })
@@ -111,18 +111,8 @@ fn table<'n>(names: impl Iterator<Item = &'n (Name, Tally)>, next: bool) -> Tabl
     table
 }
 
-fn place(name: &Name) -> usize {
-    match name {
-        Name::User(_) => 0,
-        Name::As(_) => 1,
-        Name::Ip(_) => 2,
-        Name::Agent(_) => 3,
-        Name::Object(_) => 4,
-    }
-}
-
 fn kind(name: &Name) -> &'static str {
-    ["user", "as", "ip", "agent", "object"].get(place(name)).copied().unwrap_or_default()
+    ["user", "as", "ip", "agent", "object"].get(name.place()).copied().unwrap_or_default()
 }
 
 /// How a name is shown: an object as `deployments.apps/web in shop`.
