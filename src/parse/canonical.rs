@@ -13,9 +13,10 @@ use std::marker::PhantomData;
 
 use bumpalo::Bump;
 
-use super::container::{container_end, padded};
+use super::container::container_end;
 use super::json::Scanner;
 use super::object::derive_object;
+use super::outline::{Room, padded};
 use super::simd::{self, Isa, Job, Level, Marks};
 use crate::event::{Event, Format, ObjectReference, RawJson, ResponseStatus, Stage, Text, Timestamp, User};
 
@@ -25,8 +26,15 @@ const HEAD: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"l
 /// Reads canonical events, one after the other.
 pub struct Canonical {
     level: Level,
+    memory: Memory,
+}
+
+/// What is kept from one event to the next.
+struct Memory {
     /// The time read last, and its text: most times are within the same second.
     clock: ([u8; 27], Timestamp),
+    /// For bodies.
+    room: Room,
 }
 
 impl Default for Canonical {
@@ -37,7 +45,8 @@ impl Default for Canonical {
 
 impl Canonical {
     fn at(level: Level) -> Self {
-        Canonical { level, clock: (*b"1970-01-01T00:00:00.000000Z", Timestamp(0)) }
+        let clock = (*b"1970-01-01T00:00:00.000000Z", Timestamp(0));
+        Canonical { level, memory: Memory { clock, room: Room::default() } }
     }
 
     /// The name of the user of the event in `text[start..end]`, as far as the server's own order goes.
@@ -64,7 +73,7 @@ impl Canonical {
         if !text[start..end].starts_with(HEAD) {
             return None;
         }
-        simd::at(self.level, Reading { text, start, end, arena, event, clock: &mut self.clock })
+        simd::at(self.level, Reading { text, start, end, arena, event, memory: &mut self.memory })
     }
 }
 
@@ -95,7 +104,7 @@ struct Reading<'a, 'e> {
     end: usize,
     arena: &'a Bump,
     event: &'e mut Event<'a>,
-    clock: &'e mut ([u8; 27], Timestamp),
+    memory: &'e mut Memory,
 }
 
 impl Job for Reading<'_, '_> {
@@ -104,7 +113,7 @@ impl Job for Reading<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self) -> Option<usize> {
         let cursor = Cursor::<I>::behind_head(self.text, self.start, self.end);
-        let end = cursor.whole(self.arena, self.event, self.clock)?;
+        let end = cursor.whole(self.arena, self.event, self.memory)?;
         self.event.raw = self.text.get(self.start..end)?;
         Some(end)
     }
@@ -130,12 +139,12 @@ impl<'a, I: Isa> Cursor<'a, I> {
     }
 
     #[inline(always)]
-    fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>, clock: &mut ([u8; 27], Timestamp)) -> Option<usize> {
+    fn whole(mut self, arena: &'a Bump, event: &mut Event<'a>, memory: &mut Memory) -> Option<usize> {
         event.format = Format::V1;
         self.head(event)?;
         self.user(&mut event.user)?;
-        self.middle(event)?;
-        self.tail(event, clock)?;
+        self.middle(event, &mut memory.room)?;
+        self.tail(event, memory)?;
         if event.object_ref.is_none() {
             derive_object(event, arena);
         }
@@ -172,7 +181,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
         while self.base < self.limit {
             self.marks = match self.text.get(self.base..).and_then(|rest| rest.first_chunk::<64>()) {
                 Some(block) => I::marks(block),
-                None => I::marks(&padded(&self.text[self.base..])),
+                None => I::marks(&padded(&self.text[self.base..], 0)),
             };
             if self.marks != 0 {
                 return Some(self.base + self.marks.trailing_zeros() as usize);
@@ -208,10 +217,10 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// Takes any value, proved sound.
     #[inline(always)]
-    fn value(&mut self) -> Option<RawJson<'a>> {
+    fn value(&mut self, room: &mut Room) -> Option<RawJson<'a>> {
         if matches!(self.text.get(self.at)?, b'{' | b'[') {
             let start = self.at;
-            self.at = container_end::<I>(self.text, start, self.limit)?;
+            self.at = container_end::<I>(self.text, start, self.limit, room)?;
             return Some(RawJson(&self.text[start..self.at]));
         }
         // A string may hold a line feed, and the scanner would look for a value behind white space, on the
@@ -228,8 +237,8 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// Takes a value that counts as absent when `null`.
     #[inline(always)]
-    fn present(&mut self) -> Option<Option<RawJson<'a>>> {
-        Some(Some(self.value()?).filter(|value| !value.is_null()))
+    fn present(&mut self, room: &mut Room) -> Option<Option<RawJson<'a>>> {
+        Some(Some(self.value(room)?).filter(|value| !value.is_null()))
     }
 
     // The loops below are written out: a closure would be compiled without the processor's features.
@@ -305,12 +314,12 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// From the impersonated user to the response status.
     #[inline(always)]
-    fn middle(&mut self, event: &mut Event<'a>) -> Option<()> {
+    fn middle(&mut self, event: &mut Event<'a>, room: &mut Room) -> Option<()> {
         if self.skip(b",\"impersonatedUser\":{") {
             self.user(event.impersonated_user.insert(User::default()))?;
         }
         if self.skip(b",\"authenticationMetadata\":") {
-            event.authentication_metadata = self.present()?;
+            event.authentication_metadata = self.present(room)?;
         }
         if self.skip(b",\"sourceIPs\":[") {
             event.source_ips = Some(self.strings()?);
@@ -322,19 +331,20 @@ impl<'a, I: Isa> Cursor<'a, I> {
             self.object_ref(event.object_ref.insert(ObjectReference::default()))?;
         }
         if self.skip(b",\"responseStatus\":{\"metadata\":{}") {
-            self.response_status(event.response_status.insert(ResponseStatus::default()))?;
+            self.response_status(event.response_status.insert(ResponseStatus::default()), room)?;
         }
         Some(())
     }
 
     /// From the bodies to the end.
     #[inline(always)]
-    fn tail(&mut self, event: &mut Event<'a>, clock: &mut ([u8; 27], Timestamp)) -> Option<()> {
+    fn tail(&mut self, event: &mut Event<'a>, memory: &mut Memory) -> Option<()> {
+        let Memory { clock, room } = memory;
         if self.skip(b",\"requestObject\":") {
-            event.request_object = self.present()?;
+            event.request_object = self.present(room)?;
         }
         if self.skip(b",\"responseObject\":") {
-            event.response_object = self.present()?;
+            event.response_object = self.present(room)?;
         }
         self.expect(b",\"requestReceivedTimestamp\":\"")?;
         let received = self.time()?;
@@ -419,7 +429,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
     }
 
     #[inline(always)]
-    fn response_status(&mut self, status: &mut ResponseStatus<'a>) -> Option<()> {
+    fn response_status(&mut self, status: &mut ResponseStatus<'a>, room: &mut Room) -> Option<()> {
         if self.skip(b",\"status\":\"") {
             status.status = self.filled()?;
         }
@@ -430,7 +440,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
             status.reason = self.filled()?;
         }
         if self.skip(b",\"details\":") {
-            status.details = self.present()?;
+            status.details = self.present(room)?;
         }
         if self.skip(b",\"code\":") {
             let digits: &[u8; 3] = self.text.get(self.at..)?.first_chunk()?;

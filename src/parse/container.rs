@@ -4,22 +4,22 @@
 //! proved sound, or a line torn inside a body would pass for an event. The proof here is the
 //! whole grammar of compact JSON, as the [`Scanner`](super::json::Scanner) has it: whatever this
 //! accepts, the scanner accepts and ends at the same byte. It gives up on anything else (white space
-//! between tokens, nesting beyond [`DEEPEST`]), which is then read by the scanner.
+//! between tokens, nesting near [`DEEPEST`]), which is then read by the scanner.
 //!
-//! Every byte outside strings is one of seven things: an opening or closing bracket, a comma, a colon,
-//! an opening or closing quote, or part of a scalar. With one bit for each byte, the grammar is:
+//! What is proved is the [`Outline`]: strings are one quote each. Every byte of it is one of six
+//! things: an opening or closing bracket, a comma, a colon, a string, or part of a scalar. With one bit
+//! for each byte, the grammar is:
 //!
 //! 1. Which of them may stand behind which is a table ([`Token`](super::simd::Token)).
-//! 2. A string is a key if it begins behind `{`, or behind a comma inside an object. A colon stands
-//!    behind every key and nowhere else, and inside an object nothing but a key stands behind a comma.
-//! 3. Brackets close what they opened: a stack of one bit a level.
-//! 4. Each scalar, taken alone, is a number or a literal.
-//!
-//! Rule 2 needs to know which commas are inside an object, and that needs the stack of rule 3; most
-//! sixty-four bytes of a body are inside objects only and open no array, and then the stack need not be
-//! followed bracket by bracket.
+//! 2. A colon stands behind a string that itself stands behind `{` or a comma; and behind a string behind `{`
+//!    stands a colon.
+//! 3. Brackets close what they opened, and a comma is inside an object if a string and a colon follow it, and
+//!    inside an array if not ([`Nesting`]).
+//! 4. Each scalar, taken alone, is a number or a literal. (Digits alone are, whatever they are.)
 
 use super::json::scalar_length;
+use super::nesting::{Nesting, Turns};
+use super::outline::{Outline, Room};
 use super::simd::{Classes, Isa};
 
 /// Levels of nesting that are followed.
@@ -27,52 +27,47 @@ pub(super) const DEEPEST: u32 = 64;
 
 /// Where the container that opens at `at` ends, if it is sound, compact, and ends by `limit`.
 #[inline(always)]
-pub(super) fn container_end<I: Isa>(text: &[u8], at: usize, limit: usize) -> Option<usize> {
-    if text.get(at..)?.starts_with(b"{}") {
-        return (at + 2 <= limit).then_some(at + 2);
-    }
-    let mut proof = Proof::default();
-    let mut base = at;
-    while base < limit {
-        // A container of an event is never the first byte of a text: a colon stands before it.
-        let classes = match text.get(base.checked_sub(1)?..).and_then(|rest| rest.first_chunk::<65>()) {
-            Some(bytes) => I::classes(bytes.last_chunk()?, bytes.first_chunk()?),
-            None => I::classes(&padded(text.get(base..)?), &padded(text.get(base - 1..)?)),
-        };
-        if let Some(end) = proof.block::<I>(&classes, text, base)? {
-            return (base + end <= limit).then_some(base + end);
+pub(super) fn container_end<I: Isa>(text: &[u8], at: usize, limit: usize, room: &mut Room) -> Option<usize> {
+    let text = text.get(..limit)?;
+    let object = match text.get(at..)? {
+        [b'{', b'}', ..] => return Some(at + 2),
+        [b'{', ..] => true,
+        [b'[', ..] => false,
+        _ => return None,
+    };
+    let mut outline = Outline::behind(text, at, room);
+    let mut proof = Proof::inside(object);
+    loop {
+        outline.read::<I>()?;
+        while let Some(window) = outline.window() {
+            let classes = I::classes(window.last_chunk()?, window.first_chunk()?);
+            if let Some(end) = proof.window::<I>(&classes, &outline)? {
+                return Some(outline.place::<I>(end - 1)? + 1);
+            }
+            outline.pass();
         }
-        base += 64;
     }
-    None
 }
 
-/// The last bytes of a text, filled up with zeros.
-#[inline]
-pub(super) fn padded(rest: &[u8]) -> [u8; 64] {
-    let mut block = [0; 64];
-    let length = rest.len().min(64);
-    block[..length].copy_from_slice(&rest[..length]);
-    block
-}
-
-/// What must be known of the bytes before a block. What begins with `last` is one if the last byte
-/// before the block was such a byte.
-#[derive(Default)]
+/// What must be known of the bytes before a window. What begins with `last` is one if the last byte
+/// before the window was such a byte.
 struct Proof {
-    /// All ones if the block begins inside a string.
-    in_string: u64,
-    /// One if the first byte is escaped.
-    escaped: u64,
-    /// One if the block begins inside a key.
-    in_key: u64,
-    /// Open containers, innermost lowest; one for objects.
-    stack: u64,
+    /// Open containers.
     depth: u32,
-    last_open_brace: u64,
+    /// Whether the outermost is an object.
+    object: bool,
+    nesting: Nesting,
+    last_brace_open: u64,
+    last_open: u64,
+    last_close: u64,
+    last_brace: u64,
+    last_comma: u64,
     last_scalar: u64,
-    last_object_comma: u64,
-    last_key_end: u64,
+    /// It is a string behind `{`, or behind a comma.
+    last_first: u64,
+    last_later: u64,
+    /// It is within a scalar that is not all digits.
+    last_word: bool,
 }
 
 /// The bits of the byte before each byte; `last` is that of the byte before the first. (An addition,
@@ -83,127 +78,106 @@ const fn behind(bits: u64, last: u64) -> u64 {
 }
 
 impl Proof {
-    /// Takes the next block. `None`: not sound, or not for us; `Some(Some(end))`: the container ends.
+    /// Inside a container, which is matched by itself, and not by the nesting.
+    const fn inside(object: bool) -> Self {
+        Proof {
+            depth: 1,
+            object,
+            nesting: Nesting::inside(object),
+            last_brace_open: object as u64,
+            last_open: 0,
+            last_close: 0,
+            last_brace: 0,
+            last_comma: 0,
+            last_scalar: 0,
+            last_first: 0,
+            last_later: 0,
+            last_word: false,
+        }
+    }
+
+    /// Takes the next window. `None`: not sound, or not for us; `Some(Some(end))`: the container ends
+    /// before that byte of it.
     #[inline(always)]
-    fn block<I: Isa>(&mut self, classes: &Classes, text: &[u8], base: usize) -> Option<Option<usize>> {
-        let quote = classes.quote & !self.escaped_bytes(classes.slash);
-        // From the opening quote to the last byte before the closing one.
-        let inside = I::prefix_xor(quote) ^ self.in_string;
-        // From the byte behind the opening quote to the closing one.
-        let content = behind(inside, self.in_string & 1);
-        self.in_string = ((inside as i64) >> 63) as u64;
-        let open = classes.open & !inside;
-        let close = classes.close & !inside;
-        let comma = classes.comma & !inside;
-        let colon = classes.colon & !inside;
+    fn window<I: Isa>(&mut self, classes: &Classes, outline: &Outline<'_, '_>) -> Option<Option<u32>> {
+        let &Classes { quote: string, open, close, brace, comma, colon, misplaced, word } = classes;
+        let brace_open = open & brace;
+        let behind_comma = behind(comma, self.last_comma);
+        let first = string & behind(brace_open, self.last_brace_open);
+        let later = string & behind_comma;
+        let (behind_first, behind_later) = (behind(first, self.last_first), behind(later, self.last_later));
+        let wrong = misplaced | behind_first & !colon | colon & !(behind_first | behind_later);
 
-        let (in_object, end) = self.follow::<I>(open, close, classes.brace)?;
-        let open_brace = open & classes.brace;
-        let object_comma = comma & in_object;
-        let behind_object_comma = behind(object_comma, self.last_object_comma);
-        // A key's first bit, added to the string's run of ones, comes out at its closing quote.
-        let keys = quote & inside & (behind(open_brace, self.last_open_brace) | behind_object_comma);
-        let (sum, over) = inside.overflowing_add(keys);
-        let (sum, again) = sum.overflowing_add(self.in_key);
-        self.in_key = u64::from(over) | u64::from(again);
-        let key_end = sum & quote & !inside;
+        // Of which kind a comma is, is known at the byte behind it, or behind the string behind it. So
+        // every turn is noted one byte behind the one that makes it.
+        let (opened, closed) = (behind(open, self.last_open), behind(close, self.last_close));
+        let turns = Turns {
+            open: opened,
+            close: closed,
+            mark: behind_later | behind_comma & !string,
+            object: (opened | closed) & behind(brace, self.last_brace) | behind_later & colon,
+        };
+        let scalar = !(string | open | close | comma | colon);
+        let scalar_ends = behind(scalar, self.last_scalar) & !scalar;
+        let words = word & scalar;
+        let has_words = words != 0 || self.last_word;
 
-        // No encoder writes a line feed into a string: it can only be a tear.
-        let wrong = classes.misplaced & !content
-            | classes.line_feed
-            | colon ^ behind(key_end, self.last_key_end)
-            | behind_object_comma & !quote;
-        let scalar = !(inside | quote | open | close | comma | colon);
-        let first_of_scalar = scalar & !behind(scalar, self.last_scalar);
-        self.last_open_brace = open_brace >> 63;
+        self.last_brace_open = brace_open >> 63;
+        self.last_open = open >> 63;
+        self.last_close = close >> 63;
+        self.last_brace = brace >> 63;
+        self.last_comma = comma >> 63;
         self.last_scalar = scalar >> 63;
-        self.last_object_comma = object_comma >> 63;
-        self.last_key_end = key_end >> 63;
+        self.last_first = first >> 63;
+        self.last_later = later >> 63;
+        self.last_word = has_words && self.last_scalar != 0;
 
+        let end = self.end(open, close, brace)?;
         // Behind the container's end nothing counts.
         let counts = end.map_or(u64::MAX, |end| u64::MAX >> (64 - end));
-        if wrong & counts != 0 || !scalars_are_sound(text, base, first_of_scalar & counts) {
+        let sound = wrong & counts == 0
+            && (!has_words || scalars_are_sound(outline, scalar_ends & counts))
+            && self.nesting.take::<I>(turns.within(counts))
+            && (end.is_none() || self.nesting.settle::<I>());
+        sound.then_some(end)
+    }
+
+    /// Counts the brackets; where the outermost container ends, if it does, as a number of bytes.
+    #[inline(always)]
+    fn end(&mut self, open: u64, close: u64, brace: u64) -> Option<Option<u32>> {
+        let deepest = self.depth + open.count_ones();
+        let closes = close.count_ones();
+        if deepest > DEEPEST {
             return None;
         }
-        Some(end.map(|end| end as usize))
-    }
-
-    /// The bytes that stand behind an odd number of backslashes.
-    #[inline(always)]
-    fn escaped_bytes(&mut self, slash: u64) -> u64 {
-        if slash == 0 {
-            return std::mem::take(&mut self.escaped);
+        if closes < self.depth {
+            self.depth = deepest - closes;
+            return Some(None);
         }
-        // A run of backslashes that begins on an odd place is flipped by the subtraction, so that in
-        // every run the bytes that are escaped, and the one behind it if it is, end up set.
-        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-        let potential = slash & !self.escaped;
-        let maybe_escaped = potential << 1;
-        let codes = (maybe_escaped | ODD).wrapping_sub(potential) ^ ODD;
-        let escaped = codes ^ (slash | self.escaped);
-        self.escaped = (codes & slash) >> 63;
-        escaped
-    }
-
-    /// Follows the brackets: which bytes are inside an object (counts for commas only), and where the
-    /// container ends if it does, as a number of bytes.
-    #[inline(always)]
-    fn follow<I: Isa>(&mut self, open: u64, close: u64, brace: u64) -> Option<(u64, Option<u32>)> {
-        // An empty object leaves everything as it was.
-        let empty = open & brace & (close & brace) >> 1;
-        let (open, close) = (open & !empty, close & !(empty << 1));
-        let (opens, closes) = (open.count_ones(), close.count_ones());
-        if (open | close) & !brace == 0 && closes < self.stack.trailing_ones() && self.depth + opens <= DEEPEST {
-            // Inside objects only, whatever closes.
-            self.depth = self.depth + opens - closes;
-            self.stack = !(!(self.stack >> closes) << opens);
-            return Some((u64::MAX, None));
-        }
-        self.follow_each::<I>(open, close, brace)
-    }
-
-    /// Follows the brackets one by one.
-    #[inline(always)]
-    fn follow_each<I: Isa>(&mut self, open: u64, close: u64, brace: u64) -> Option<(u64, Option<u32>)> {
-        let mut left = open | close;
-        let outermost = self.stack & 1;
-        let in_object = |turns| I::prefix_xor(turns) ^ 0u64.wrapping_sub(outermost);
-        let mut turns = 0;
-        while left != 0 {
+        let mut left = close;
+        for gone in 1..=closes {
             let at = left.trailing_zeros();
             left &= left - 1;
-            let object = brace >> at & 1;
-            let before = self.stack & 1;
-            if open >> at & 1 == 1 {
-                if self.depth == DEEPEST {
-                    return None;
-                }
-                self.depth += 1;
-                self.stack = self.stack << 1 | object;
-            } else {
-                if before != object || self.depth == 0 {
-                    return None;
-                }
-                self.depth -= 1;
-                self.stack >>= 1;
-                if self.depth == 0 {
-                    return Some((in_object(turns), Some(at + 1)));
-                }
+            if self.depth + (open & !(u64::MAX << at)).count_ones() == gone {
+                let object = brace >> at & 1 == 1;
+                return (object == self.object).then_some(Some(at + 1));
             }
-            turns |= ((before ^ self.stack) & 1) << at;
         }
-        Some((in_object(turns), None))
+        self.depth = deepest - closes;
+        Some(None)
     }
 }
 
-/// Whether every scalar that begins at one of these places is a number or a literal.
-#[inline(always)]
-fn scalars_are_sound(text: &[u8], base: usize, mut places: u64) -> bool {
-    while places != 0 {
-        let at = base + places.trailing_zeros() as usize;
-        places &= places - 1;
-        let end = scalar_length(text, at).map(|length| at + length);
-        if !end.and_then(|end| text.get(end)).is_some_and(|byte| matches!(byte, b',' | b']' | b'}')) {
+/// Whether the scalars that end before these bytes of the window are numbers or literals.
+#[inline(never)]
+fn scalars_are_sound(outline: &Outline<'_, '_>, mut ends: u64) -> bool {
+    while ends != 0 {
+        let before = outline.before(ends.trailing_zeros());
+        ends &= ends - 1;
+        let structural = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':');
+        // One so long that its beginning is gone is left to the scanner.
+        let Some(start) = before.iter().rposition(structural) else { return false };
+        if scalar_length(before, start + 1) != Some(before.len() - start - 1) {
             return false;
         }
     }
@@ -223,7 +197,7 @@ mod tests {
 
         #[inline(always)]
         fn run<I: Isa>(self) -> Self::Output {
-            container_end::<I>(self.0, 1, self.0.len()).map(|end| end - 1)
+            container_end::<I>(self.0, 1, self.0.len(), &mut Room::default()).map(|end| end - 1)
         }
     }
 
@@ -282,6 +256,30 @@ mod tests {
                 self.value(depth + 1, out);
             }
             out.push(if object { b'}' } else { b']' });
+        }
+    }
+
+    #[test]
+    fn each_part_of_the_grammar() {
+        for sound in
+            ["{}", "[]", "{\"a\":1}", "[1]", "[\"a\"]", "{\"a\":\"b\"}", "[[]]", "{\"a\":{}}", "[1,\"a\",{},[],true]"]
+        {
+            assert_eq!(proved(sound.as_bytes()), Some(sound.len()), "{sound}");
+        }
+        for broken in [
+            "{\"a\"}",
+            "{1}",
+            "[1,]",
+            "{\"a\":1,}",
+            "[\"a\":1]",
+            "{\"a\":1,\"b\"}",
+            "[1,\"b\":2]",
+            "{]",
+            "[[}]",
+            "[tru]",
+            "{\"a\":{}]",
+        ] {
+            assert_eq!(proved(broken.as_bytes()), None, "{broken}");
         }
     }
 

@@ -21,23 +21,30 @@ pub(super) type Marks = u64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Classes {
     pub(super) quote: u64,
-    pub(super) slash: u64,
-    pub(super) line_feed: u64,
     /// `{` and `[`.
     pub(super) open: u64,
     /// `}` and `]`.
     pub(super) close: u64,
-    /// `{` and `}`.
+    /// `{` and `}`; counts only where a bracket is.
     pub(super) brace: u64,
     pub(super) comma: u64,
     pub(super) colon: u64,
-    /// Bytes that cannot stand where they stand, if they are outside strings or open one: see
-    /// [`Token`].
+    /// Bytes that cannot stand where they stand: see [`Token`].
     pub(super) misplaced: u64,
+    /// Neither any of these nor digits.
+    pub(super) word: u64,
 }
 
-/// What a byte outside strings can be, and what may follow it in compact JSON. One bit each, so that
-/// a byte's own bit and the bits of what may follow the byte before it decide in one operation.
+/// Which of sixty-four bytes tell where strings are; bit `n` stands for byte `n`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Quotes {
+    pub(super) quote: u64,
+    pub(super) slash: u64,
+    pub(super) line_feed: u64,
+}
+
+/// What a byte of an [outline](super::outline) can be, and what may follow it in compact JSON. One bit each, so
+/// that a byte's own bit and the bits of what may follow the byte before it decide in one operation.
 ///
 /// ```text
 /// behind             may stand
@@ -45,13 +52,21 @@ pub(super) struct Classes {
 /// [                  " { [ ] scalar
 /// ,                  " { [ scalar       (in an object only "; that is not decided here)
 /// :                  " { [ scalar
-/// " (closing)        , : } ]
+/// " (a string)       , : } ]
 /// } ]                , } ]
 /// scalar             scalar , } ]
 /// ```
 ///
 /// Any other ASCII byte passes for part of a scalar, whatever it is; no other byte may stand anywhere.
 pub(super) struct Token;
+
+impl Classes {
+    /// The bytes that are any of these.
+    #[inline(always)]
+    const fn any(&self) -> u64 {
+        self.quote | self.open | self.close | self.comma | self.colon
+    }
+}
 
 impl Token {
     const QUOTE: u8 = 1;
@@ -61,6 +76,8 @@ impl Token {
     const COMMA: u8 = 16;
     const COLON: u8 = 32;
     const SCALAR: u8 = 64;
+    /// Not a digit; beside [`Token::SCALAR`].
+    const WORD: u8 = 128;
 
     const fn of(byte: u8) -> u8 {
         match byte {
@@ -70,7 +87,8 @@ impl Token {
             b']' => Self::CLOSE_BRACKET,
             b',' => Self::COMMA,
             b':' => Self::COLON,
-            _ => Self::SCALAR,
+            b'0'..=b'9' => Self::SCALAR,
+            _ => Self::SCALAR | Self::WORD,
         }
     }
 
@@ -93,7 +111,7 @@ impl Token {
         let behind = |bits: u64, token: u8| bits << 1 | u64::from(Self::of(before) & token != 0);
         let open = classes.open;
         let (open_brace, close_brace) = (open & classes.brace, classes.close & classes.brace);
-        let scalar = !(classes.quote | open | classes.close | classes.comma | classes.colon);
+        let scalar = !classes.any();
         let behind_open = behind(open, Self::OPEN);
         let behind_brace = open_brace << 1 | u64::from(before == b'{');
         let behind_separator = behind(classes.comma | classes.colon, Self::COMMA | Self::COLON);
@@ -137,8 +155,17 @@ pub(super) trait Isa {
     /// The bytes that are this one.
     fn equal(block: &[u8; 64], byte: u8) -> u64;
 
+    /// The bytes that tell where strings are.
+    fn quotes(block: &[u8; 64]) -> Quotes;
+
     /// All the bytes that make JSON's structure. `before` is the block one byte earlier.
     fn classes(block: &[u8; 64], before: &[u8; 64]) -> Classes;
+
+    /// Writes the wanted bytes of a block one behind the other; what `out` holds behind them is of no account.
+    fn compress(block: &[u8; 64], wanted: u64, out: &mut [u8; 64]);
+
+    /// The wanted bits, one behind the other from the lowest on.
+    fn extract(bits: u64, wanted: u64) -> u64;
 
     /// Bit `n` of the result is the parity of bits `0..=n`.
     fn prefix_xor(bits: u64) -> u64;
@@ -213,6 +240,7 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 /// Does a job at a level.
@@ -230,7 +258,7 @@ pub(super) fn at<J: Job>(level: Level, job: J) -> J::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq,avx512f,avx512bw,avx512vbmi")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq,avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 fn with_avx512<J: Job>(job: J) -> J::Output {
     job.run::<Avx512>()
 }
@@ -252,6 +280,13 @@ mod x86 {
         unsafe {
             _mm_cvtsi128_si64(_mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), _mm_set1_epi8(-1))) as u64
         }
+    }
+
+    /// Bits gathered by the processor.
+    #[inline(always)]
+    pub(super) fn extract(bits: u64, wanted: u64) -> u64 {
+        // SAFETY: registers only; only reached through `at`, at a level whose processor has BMI2.
+        unsafe { _pext_u64(bits, wanted) }
     }
 
     /// Sixty-four bytes in one register.
@@ -278,20 +313,43 @@ mod x86 {
             unsafe { Wide(_mm512_or_si512(self.0, _mm512_set1_epi8(bits as i8))) }
         }
 
-        /// The bytes that may not stand behind those before.
+        /// The bytes with this bit set.
         #[inline(always)]
-        pub(super) fn misplaced(self, before: Self) -> u64 {
-            // SAFETY: reads the 128 bytes of each table; only reached where the processor has AVX-512
-            // with VBMI. A byte beyond ASCII is looked up by its lower bits, but is reported anyway.
+        pub(super) fn has(self, bit: u8) -> u64 {
+            // SAFETY: registers only; only reached where the processor has AVX-512BW.
+            unsafe { _mm512_test_epi8_mask(self.0, _mm512_set1_epi8(bit as i8)) }
+        }
+
+        /// The wanted bytes, one behind the other, and zeros.
+        #[inline(always)]
+        pub(super) fn compress(self, wanted: u64, out: &mut [u8; 64]) {
+            // SAFETY: writes the 64 bytes of the array; only reached where the processor has AVX-512 with VBMI2.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_maskz_compress_epi8(wanted, self.0)) }
+        }
+
+        /// What each byte is by a table over the ASCII bytes; others are looked up by their lower bits.
+        #[inline(always)]
+        pub(super) fn looked_up(self, table: &[u8; 128]) -> Self {
+            // SAFETY: reads the 128 bytes of the table; only reached where the processor has AVX-512 with VBMI.
             unsafe {
-                let look = |table: &[u8; 128], bytes: __m512i| {
-                    let half = table.as_ptr().cast::<__m512i>();
-                    _mm512_permutex2var_epi8(_mm512_loadu_si512(half), bytes, _mm512_loadu_si512(half.add(1)))
-                };
-                let token = look(&super::TOKENS, self.0);
-                let allowed = look(&super::FOLLOWERS, before.0);
-                _mm512_testn_epi8_mask(token, allowed) | _mm512_movepi8_mask(self.0)
+                let half = table.as_ptr().cast::<__m512i>();
+                let (low, high) = (_mm512_loadu_si512(half), _mm512_loadu_si512(half.add(1)));
+                Wide(_mm512_permutex2var_epi8(low, self.0, high))
             }
+        }
+
+        /// The bytes that share no bit with those.
+        #[inline(always)]
+        pub(super) fn apart(self, others: Self) -> u64 {
+            // SAFETY: registers only; only reached where the processor has AVX-512BW.
+            unsafe { _mm512_testn_epi8_mask(self.0, others.0) }
+        }
+
+        /// The bytes with the highest bit set.
+        #[inline(always)]
+        pub(super) fn high(self) -> u64 {
+            // SAFETY: registers only; only reached where the processor has AVX-512BW.
+            unsafe { _mm512_movepi8_mask(self.0) }
         }
     }
 
@@ -316,6 +374,19 @@ mod x86 {
                 let wanted = _mm256_set1_epi8(byte as i8);
                 let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(self.0, wanted)) as u32;
                 let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(self.1, wanted)) as u32;
+                u64::from(low) | u64::from(high) << 32
+            }
+        }
+
+        /// The digits.
+        #[inline(always)]
+        pub(super) fn digits(self) -> u64 {
+            // SAFETY: registers only; only reached where the processor has AVX2.
+            unsafe {
+                let (first, nine) = (_mm256_set1_epi8(b'0' as i8), _mm256_set1_epi8(9));
+                let (low, high) = (_mm256_sub_epi8(self.0, first), _mm256_sub_epi8(self.1, first));
+                let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(low, nine), low)) as u32;
+                let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(high, nine), high)) as u32;
                 u64::from(low) | u64::from(high) << 32
             }
         }
@@ -349,22 +420,40 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
+    fn quotes(block: &[u8; 64]) -> Quotes {
+        let bytes = x86::Wide::load(block);
+        Quotes { quote: bytes.equal(b'"'), slash: bytes.equal(b'\\'), line_feed: bytes.equal(b'\n') }
+    }
+
+    #[inline(always)]
     fn classes(block: &[u8; 64], before: &[u8; 64]) -> Classes {
+        const BRACE: u8 = 0x20;
         let bytes = x86::Wide::load(block);
         // Braces differ from brackets in one bit.
-        let braces = bytes.with(0x20);
-        let (open, close) = (braces.equal(b'{'), braces.equal(b'}'));
+        let braces = bytes.with(BRACE);
+        let tokens = bytes.looked_up(&TOKENS);
+        let followers = x86::Wide::load(before).looked_up(&FOLLOWERS);
         Classes {
             quote: bytes.equal(b'"'),
-            slash: bytes.equal(b'\\'),
-            open,
-            close,
-            brace: bytes.equal(b'{') | bytes.equal(b'}'),
-            line_feed: bytes.equal(b'\n'),
+            open: braces.equal(b'{'),
+            close: braces.equal(b'}'),
+            brace: bytes.has(BRACE),
             comma: bytes.equal(b','),
             colon: bytes.equal(b':'),
-            misplaced: bytes.misplaced(x86::Wide::load(before)),
+            misplaced: tokens.apart(followers) | bytes.high(),
+            // The highest bit of a token.
+            word: tokens.high(),
         }
+    }
+
+    #[inline(always)]
+    fn compress(block: &[u8; 64], wanted: u64, out: &mut [u8; 64]) {
+        x86::Wide::load(block).compress(wanted, out);
+    }
+
+    #[inline(always)]
+    fn extract(bits: u64, wanted: u64) -> u64 {
+        x86::extract(bits, wanted)
     }
 
     #[inline(always)]
@@ -393,17 +482,28 @@ macro_rules! by_equality {
             let (open_brace, close_brace) = (bytes.equal(b'{'), bytes.equal(b'}'));
             let mut classes = Classes {
                 quote: bytes.equal(b'"'),
-                slash: bytes.equal(b'\\'),
                 open: open_brace | bytes.equal(b'['),
                 close: close_brace | bytes.equal(b']'),
                 brace: open_brace | close_brace,
-                line_feed: bytes.equal(b'\n'),
                 comma: bytes.equal(b','),
                 colon: bytes.equal(b':'),
                 misplaced: bytes.high(),
+                word: 0,
             };
             classes.misplaced |= Token::misplaced(&classes, before[0]);
+            classes.word = !(classes.any() | bytes.digits());
             classes
+        }
+
+        #[inline(always)]
+        fn quotes(block: &[u8; 64]) -> Quotes {
+            let bytes = <$bytes>::load(block);
+            Quotes { quote: bytes.equal(b'"'), slash: bytes.equal(b'\\'), line_feed: bytes.equal(b'\n') }
+        }
+
+        #[inline(always)]
+        fn compress(block: &[u8; 64], wanted: u64, out: &mut [u8; 64]) {
+            compress_each(block, wanted, out);
         }
     };
 }
@@ -414,6 +514,11 @@ struct Avx2;
 #[cfg(target_arch = "x86_64")]
 impl Isa for Avx2 {
     by_equality!(x86::Double);
+
+    #[inline(always)]
+    fn extract(bits: u64, wanted: u64) -> u64 {
+        x86::extract(bits, wanted)
+    }
 
     #[inline(always)]
     fn prefix_xor(bits: u64) -> u64 {
@@ -428,8 +533,31 @@ impl Isa for Portable {
     by_equality!(Words);
 
     #[inline(always)]
+    fn extract(bits: u64, mut wanted: u64) -> u64 {
+        let (mut extracted, mut place) = (0, 0);
+        while wanted != 0 {
+            extracted |= (bits >> wanted.trailing_zeros() & 1) << place;
+            wanted &= wanted - 1;
+            place += 1;
+        }
+        extracted
+    }
+
+    #[inline(always)]
     fn prefix_xor(bits: u64) -> u64 {
         [1, 2, 4, 8, 16, 32].iter().fold(bits, |bits, shift| bits ^ bits << shift)
+    }
+}
+
+/// What [`Isa::compress`] does, byte by byte.
+#[inline(always)]
+fn compress_each(block: &[u8; 64], mut wanted: u64, out: &mut [u8; 64]) {
+    for to in out {
+        if wanted == 0 {
+            break;
+        }
+        *to = block[wanted.trailing_zeros() as usize];
+        wanted &= wanted - 1;
     }
 }
 
@@ -467,6 +595,20 @@ impl Words {
 }
 
 impl Words {
+    /// The digits.
+    #[inline(always)]
+    fn digits(self) -> u64 {
+        const EACH: u64 = 0x0101_0101_0101_0101;
+        const HIGH: u64 = 0x80 * EACH;
+        let digits = |word: u64| {
+            // The high bit of each byte that is at least "0", and of those beyond "9"; none beyond ASCII.
+            let least = (word & !HIGH) + (0x80 - 0x30) * EACH;
+            let beyond = (word & !HIGH) + (0x80 - 0x3a) * EACH;
+            least & !beyond & !word & HIGH
+        };
+        self.0.iter().rev().fold(0, |bits, &word| bits << 8 | gather(digits(word)))
+    }
+
     /// The bytes beyond ASCII.
     #[inline(always)]
     fn high(self) -> u64 {
@@ -503,13 +645,13 @@ mod tests {
     struct Classify<'b>(&'b [u8; 64], &'b [u8; 64]);
 
     impl Job for Classify<'_> {
-        type Output = (Marks, Classes, u64);
+        type Output = (Marks, Quotes, Classes, u64);
 
         #[inline(always)]
         fn run<I: Isa>(self) -> Self::Output {
             let classes = I::classes(self.0, self.1);
             assert_eq!(I::equal(self.0, b':'), classes.colon);
-            (I::marks(self.0), classes, I::prefix_xor(classes.quote ^ classes.colon))
+            (I::marks(self.0), I::quotes(self.0), classes, I::prefix_xor(classes.quote ^ classes.colon))
         }
     }
 
@@ -523,14 +665,25 @@ mod tests {
         let misplaced = |(byte, last): (&u8, &u8)| !byte.is_ascii() || Token::of(*byte) & Token::behind(*last) == 0;
         Classes {
             quote: find(b"\""),
-            slash: find(b"\\"),
-            line_feed: find(b"\n"),
             open: find(b"{["),
             close: find(b"}]"),
             brace: find(b"{}"),
             comma: find(b","),
             colon: find(b":"),
             misplaced: block.iter().zip(before).rev().fold(0, |bits, pair| bits << 1 | u64::from(misplaced(pair))),
+            word: !find(b"\"{}[],:0123456789"),
+        }
+    }
+
+    /// The classes, but for what is of no account: of which kind a bracket is that is none, what a byte beyond
+    /// ASCII is otherwise, and what may stand behind one.
+    fn of_account(classes: Classes, block: &[u8; 64], before: &[u8; 64]) -> Classes {
+        let beyond = |bytes: &[u8; 64]| bytes.iter().rev().fold(0, |bits, b| bits << 1 | u64::from(!b.is_ascii()));
+        Classes {
+            brace: classes.brace & (classes.open | classes.close),
+            misplaced: classes.misplaced | beyond(before),
+            word: classes.word | beyond(block),
+            ..classes
         }
     }
 
@@ -546,18 +699,44 @@ mod tests {
                     let classes = expected(block, before);
                     let bits = classes.quote ^ classes.colon;
                     let parity = (0..64).fold(0, |sum, at| sum | u64::from((bits << (63 - at)).count_ones() % 2) << at);
+                    let quotes =
+                        Quotes { quote: find(block, b"\""), slash: find(block, b"\\"), line_feed: find(block, b"\n") };
+                    let wanted = (find(block, b"\"\\\n"), quotes, of_account(classes, block, before), parity);
                     for level in Level::available() {
                         let found = at(level, Classify(block, before));
-                        // What a byte beyond ASCII lets stand behind it is of no account.
-                        let beyond = before.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(!byte.is_ascii()));
-                        let same = |mut classes: Classes| {
-                            classes.misplaced |= beyond;
-                            classes
-                        };
-                        let wanted = (find(block, b"\"\\\n"), same(classes), parity);
-                        assert_eq!((found.0, same(found.1), found.2), wanted, "{level:?} {start} {step}");
+                        let found = (found.0, found.1, of_account(found.2, block, before), found.3);
+                        assert_eq!(found, wanted, "{level:?} {start} {step}");
                     }
                 }
+            }
+        }
+    }
+
+    struct Gather<'b>(&'b [u8; 64], u64);
+
+    impl Job for Gather<'_> {
+        type Output = ([u8; 64], u64);
+
+        #[inline(always)]
+        fn run<I: Isa>(self) -> Self::Output {
+            let mut out = [0; 64];
+            I::compress(self.0, self.1, &mut out);
+            (out, I::extract(0x5a17_90c3_11ff_0275, self.1))
+        }
+    }
+
+    #[test]
+    fn wanted_bytes_and_bits_close_ranks() {
+        let block: [u8; 64] = std::array::from_fn(|at| at as u8 + 1);
+        for wanted in [0, 1, 1 << 63, u64::MAX, 0x8000_0000_0000_0001, 0x0f0f_1234_5678_9abc] {
+            let places: Vec<u32> = (0..64).filter(|at| wanted >> at & 1 == 1).collect();
+            for level in Level::available() {
+                let (bytes, bits) = at(level, Gather(&block, wanted));
+                let expected: Vec<u8> = places.iter().map(|at| *at as u8 + 1).collect();
+                assert_eq!(bytes[..places.len()], expected, "{level:?} {wanted:x}");
+                let of_place = |(to, at): (usize, &u32)| (0x5a17_90c3_11ff_0275u64 >> at & 1) << to;
+                let expected = places.iter().enumerate().map(of_place).fold(0, |bits, bit| bits | bit);
+                assert_eq!(bits, expected, "{level:?} {wanted:x}");
             }
         }
     }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use super::Problem;
 use super::quoted::Quoted;
-use crate::parse::container::padded;
+use crate::parse::outline::padded;
 use crate::parse::simd::{self, Isa, Job, Level};
 
 /// A key that a server writes.
@@ -241,7 +241,7 @@ impl<I: Isa> Cursor<'_, '_, I> {
         self.stops = match rest.first_chunk() {
             Some(block) => I::marks(block) | I::equal(block, b'\n'),
             None => {
-                let block = padded(rest);
+                let block = padded(rest, 0);
                 I::marks(&block) | I::equal(&block, b'\n')
             }
         };
