@@ -46,6 +46,13 @@ const MOST_DISORDER: i64 = 10_000_000_000;
 /// What a probe reads first. Most lines are shorter.
 const FIRST_READ: usize = 4096;
 
+/// Where a probe falls into a line that is longer than what it reads first, it tries again so much further on:
+/// most bytes are in long lines, but most lines are short.
+const STRIDE: u64 = 32 * 1024;
+
+/// Lines longer than this are read by a probe only if nothing else is there.
+const LONG: usize = 64 * 1024;
+
 /// Bytes in which line feeds are counted at once.
 const COUNTED_AT_ONCE: usize = 256 * 1024;
 
@@ -189,8 +196,22 @@ impl Probe<'_> {
         Some(seen)
     }
 
-    /// The first event whose line begins in `at..end`, however long that line is, within reason.
+    /// An event whose line begins in `at..end`: the first whose line is short where a probe falls, or if there
+    /// is none, the first of all, however long it is, within reason.
     fn look(&mut self, at: u64, end: u64) -> io::Result<Sight> {
+        for place in (at..end).step_by(STRIDE as usize) {
+            let sight = self.look_for(place, end, LONG)?;
+            if sight != Sight::Nothing {
+                return Ok(sight);
+            }
+        }
+        let most = 2 * (end - at) as usize + FIRST_READ;
+        if most > LONG { self.look_for(at, end, most) } else { Ok(Sight::Nothing) }
+    }
+
+    /// The first event whose line begins in `at..end`, if `most` bytes are enough to find it. If they are few, a
+    /// line must begin in what is read first.
+    fn look_for(&mut self, at: u64, end: u64, most: usize) -> io::Result<Sight> {
         // The byte before tells whether a line begins at the place itself.
         let base = at.saturating_sub(1);
         self.buffer.clear();
@@ -209,7 +230,8 @@ impl Probe<'_> {
                 line = Some(start + feed + 1);
             }
             let reached = base + line.unwrap_or(self.buffer.len()) as u64;
-            if ended || reached >= end || wanted as u64 > 2 * (end - at) + FIRST_READ as u64 {
+            let hopeless = line.is_none() && most <= LONG;
+            if ended || reached >= end || wanted >= most || hopeless {
                 return Ok(Sight::Nothing);
             }
             wanted *= 4;

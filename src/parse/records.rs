@@ -201,8 +201,6 @@ struct Reader<'a, 'r, V> {
     /// record on every line, and counting from its start each time would take for ever.
     counted: (usize, u64),
     canonical: Canonical,
-    /// Where the next word of the sieve stands, as far as was looked.
-    word: usize,
     /// No line feed stands at this offset or behind it.
     feedless: usize,
     /// The physical line last looked for. A line can hold a million records, and its end is far.
@@ -251,7 +249,6 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
             origin: 0,
             counted: (0, 0),
             canonical: Canonical::default(),
-            word: 0,
             physical: None,
             feedless: usize::MAX,
             legacy: legacy::Reader::default(),
@@ -262,14 +259,12 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
     #[inline]
     fn sifted(&mut self, at: usize) -> Option<usize> {
         let sieve = self.visitor.sieve()?;
-        if self.word <= at {
-            self.word = sieve.next(self.region, at);
-        }
-        if self.carry.in_nul_run {
+        // Of a line with many records only the first is at its start: so none is searched twice.
+        if self.carry.in_nul_run || at > 0 && self.region[at - 1] != b'\n' {
             return None;
         }
-        let end = at + memchr(b'\n', &self.region[at..])?;
-        if self.word < end || !ends_as_event(&self.region[at..end]) {
+        let end = sieve.plain_line(self.region, at)?;
+        if !ends_as_event(&self.region[at..end]) {
             return None;
         }
         if self.canonical.user(self.region, at, end)?.is_escaped() {

@@ -13,12 +13,30 @@
 //! Everything else is read as always. What a line says behind its user is not proved for a line that is
 //! passed over.
 
-use memchr::memmem::Finder;
+use super::outline::padded;
+use super::simd::{self, Isa, Job, Level};
 
 /// Words of which a line must hold one to matter.
 #[derive(Clone, Debug)]
 pub struct Sieve {
-    finders: Vec<Finder<'static>>,
+    words: Vec<Word>,
+    level: Level,
+}
+
+/// A word, and those of its bytes that are looked for: the first two and the last.
+#[derive(Clone, Debug)]
+struct Word {
+    bytes: Box<[u8]>,
+    first: u8,
+    second: u8,
+    last: u8,
+}
+
+impl Word {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let &[first, second, .., last] = bytes else { return None };
+        Some(Word { bytes: bytes.into(), first, second, last })
+    }
 }
 
 impl Sieve {
@@ -28,14 +46,76 @@ impl Sieve {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:@".contains(byte);
         let fit = |word: &&[u8]| word.len() >= SHORTEST && word.iter().all(plain);
         let few = (1..=MOST).contains(&words.len());
-        (few && words.iter().all(fit))
-            .then(|| Sieve { finders: words.iter().map(|word| Finder::new(word).into_owned()).collect() })
+        let words =
+            words.iter().map(|word| Word::new(word).filter(|word| fit(&&*word.bytes))).collect::<Option<_>>()?;
+        few.then(|| Sieve { words, level: Level::best() })
     }
 
-    /// Where the first of the words stands in `text` at or behind `from`; the text's length if none does.
-    pub(super) fn next(&self, text: &[u8], from: usize) -> usize {
-        let found = |finder: &Finder<'_>| Some(from + finder.find(text.get(from..)?)?);
-        self.finders.iter().filter_map(found).min().unwrap_or(text.len())
+    /// Where the line ends that begins at `start`: at its line feed; none if it has none or holds one of the words.
+    pub(super) fn plain_line(&self, text: &[u8], start: usize) -> Option<usize> {
+        simd::at(self.level, PlainLine { words: &self.words, text, start })
+    }
+}
+
+/// The end of a line without any of these words is wanted.
+struct PlainLine<'s> {
+    words: &'s [Word],
+    text: &'s [u8],
+    start: usize,
+}
+
+impl Job for PlainLine<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let mut at = self.start;
+        loop {
+            let (feeds, begins) = match self.places::<I>(at) {
+                Some(places) => places,
+                None => self.last_places::<I>(at)?,
+            };
+            if feeds | begins != 0 {
+                // Only what stands before the line feed counts.
+                let mut begins = begins & (feeds & feeds.wrapping_neg()).wrapping_sub(1);
+                while begins != 0 {
+                    if self.has_word(at + begins.trailing_zeros() as usize) {
+                        return None;
+                    }
+                    begins &= begins - 1;
+                }
+                if feeds != 0 {
+                    return Some(at + feeds.trailing_zeros() as usize);
+                }
+            }
+            at += 64;
+        }
+    }
+}
+
+impl PlainLine<'_> {
+    /// The line feeds in the block at `at`, and where in it a word may begin; none if they cannot be told
+    /// because the text ends.
+    #[inline(always)]
+    fn places<I: Isa>(&self, at: usize) -> Option<(u64, u64)> {
+        let block = |at: usize| self.text.get(at..)?.first_chunk::<64>();
+        let (here, next) = (block(at)?, block(at + 1)?);
+        let mut begins = 0;
+        for word in self.words {
+            let last = block(at + word.bytes.len() - 1)?;
+            begins |= I::equal(here, word.first) & I::equal(next, word.second) & I::equal(last, word.last);
+        }
+        Some((I::equal(here, b'\n'), begins))
+    }
+
+    /// The same near the end of the text, where a word may begin anywhere.
+    fn last_places<I: Isa>(&self, at: usize) -> Option<(u64, u64)> {
+        let rest = self.text.get(at..).filter(|rest| !rest.is_empty())?;
+        Some((I::equal(&padded(rest, 0), b'\n'), u64::MAX))
+    }
+
+    fn has_word(&self, at: usize) -> bool {
+        self.text.get(at..).is_some_and(|rest| self.words.iter().any(|word| rest.starts_with(&word.bytes)))
     }
 }
 
@@ -71,10 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_of_several_words() {
-        let sieve = Sieve::new(&[b"anna", b"bert"]).unwrap();
-        let text = b"a bert and anna, anna";
-        let places: Vec<_> = [0, 3, 12, 18].map(|from| sieve.next(text, from)).into();
-        assert_eq!(places, [2, 11, 17, text.len()]);
+    fn a_line_is_plain_up_to_its_feed_if_it_holds_none_of_the_words() {
+        let sieve = Sieve::new(&[b"mallory@example.com", b"anna"]).unwrap();
+        for before in 0..140 {
+            for (middle, plain) in
+                [("mallory@example.com", false), ("anna", false), ("mallory@example.co", true), ("", true)]
+            {
+                for behind in [0, 1, 62, 63, 64, 130] {
+                    let line = "m".repeat(before) + middle + &"a".repeat(behind);
+                    let text = format!("x\n{line}\nanna mallory@example.com");
+                    let found = sieve.plain_line(text.as_bytes(), 2);
+                    assert_eq!(found, plain.then_some(2 + line.len()), "{text}");
+                    let unfinished = format!("x\n{line}");
+                    assert_eq!(sieve.plain_line(unfinished.as_bytes(), 2), None, "{unfinished}");
+                }
+            }
+        }
     }
 }
