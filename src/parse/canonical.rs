@@ -297,6 +297,18 @@ impl<'a, I: Isa> Cursor<'a, I> {
         }
     }
 
+    /// Takes the rest of a stage whose opening quote is behind us.
+    #[inline(always)]
+    fn stage(&mut self) -> Option<Stage<'a>> {
+        if self.skip(b"ResponseComplete\"") {
+            return Some(Stage::ResponseComplete);
+        }
+        if self.skip(b"RequestReceived\"") {
+            return Some(Stage::RequestReceived);
+        }
+        Some(Stage::from_text(self.text()?))
+    }
+
     /// From the level to the user, whose opening brace is taken.
     #[inline(always)]
     fn head(&mut self, event: &mut Event<'a>) -> Option<()> {
@@ -304,7 +316,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
         self.expect(b",\"auditID\":\"")?;
         event.audit_id = Some(self.text()?);
         self.expect(b",\"stage\":\"")?;
-        event.stage = Stage::from_text(self.text()?);
+        event.stage = self.stage()?;
         self.expect(b",\"requestURI\":\"")?;
         event.request_uri = Some(self.text()?);
         self.expect(b",\"verb\":\"")?;
