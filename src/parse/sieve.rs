@@ -23,19 +23,21 @@ pub struct Sieve {
     level: Level,
 }
 
-/// A word, and those of its bytes that are looked for: the first two and the last.
+/// A word, and those of its bytes that are looked for: the first two, and the last that is not too far away.
 #[derive(Clone, Debug)]
 struct Word {
     bytes: Box<[u8]>,
     first: u8,
     second: u8,
-    last: u8,
+    far: u8,
+    distance: usize,
 }
 
 impl Word {
     fn new(bytes: &[u8]) -> Option<Self> {
-        let &[first, second, .., last] = bytes else { return None };
-        Some(Word { bytes: bytes.into(), first, second, last })
+        let &[first, second, ..] = bytes else { return None };
+        let distance = (bytes.len() - 1).min(FARTHEST);
+        Some(Word { bytes: bytes.into(), first, second, far: bytes[distance], distance })
     }
 }
 
@@ -46,25 +48,33 @@ impl Sieve {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:@".contains(byte);
         let fit = |word: &&[u8]| word.len() >= SHORTEST && word.iter().all(plain);
         let few = (1..=MOST).contains(&words.len());
-        let words =
-            words.iter().map(|word| Word::new(word).filter(|word| fit(&&*word.bytes))).collect::<Option<_>>()?;
-        few.then(|| Sieve { words, level: Level::best() })
+        if !few || !words.iter().all(fit) {
+            return None;
+        }
+        // Either one or MOST: a word looked for twice is no other question.
+        let count = if words.len() == 1 { 1 } else { MOST };
+        let words = words.iter().cycle().take(count).map(|word| Word::new(word)).collect::<Option<_>>()?;
+        Some(Sieve { words, level: Level::best() })
     }
 
     /// Where the line ends that begins at `start`: at its line feed; none if it has none or holds one of the words.
+    #[inline]
     pub(super) fn plain_line(&self, text: &[u8], start: usize) -> Option<usize> {
-        simd::at(self.level, PlainLine { words: &self.words, text, start })
+        match self.words.first_chunk::<MOST>() {
+            Some(words) => simd::at(self.level, PlainLine { words, text, start }),
+            None => simd::at(self.level, PlainLine { words: self.words.first_chunk::<1>()?, text, start }),
+        }
     }
 }
 
 /// The end of a line without any of these words is wanted.
-struct PlainLine<'s> {
-    words: &'s [Word],
+struct PlainLine<'s, const N: usize> {
+    words: &'s [Word; N],
     text: &'s [u8],
     start: usize,
 }
 
-impl Job for PlainLine<'_> {
+impl<const N: usize> Job for PlainLine<'_, N> {
     type Output = Option<usize>;
 
     #[inline(always)]
@@ -93,17 +103,18 @@ impl Job for PlainLine<'_> {
     }
 }
 
-impl PlainLine<'_> {
+impl<const N: usize> PlainLine<'_, N> {
     /// The line feeds in the block at `at`, and where in it a word may begin; none if they cannot be told
     /// because the text ends.
     #[inline(always)]
     fn places<I: Isa>(&self, at: usize) -> Option<(u64, u64)> {
-        let block = |at: usize| self.text.get(at..)?.first_chunk::<64>();
-        let (here, next) = (block(at)?, block(at + 1)?);
+        let rest = self.text.get(at..)?.first_chunk::<{ 64 + FARTHEST }>()?;
+        let block = |at: usize| rest.get(at..)?.first_chunk::<64>();
+        let (here, next) = (block(0)?, block(1)?);
         let mut begins = 0;
         for word in self.words {
-            let last = block(at + word.bytes.len() - 1)?;
-            begins |= I::equal(here, word.first) & I::equal(next, word.second) & I::equal(last, word.last);
+            let far = block(word.distance)?;
+            begins |= I::equal(here, word.first) & I::equal(next, word.second) & I::equal(far, word.far);
         }
         Some((I::equal(here, b'\n'), begins))
     }
@@ -118,6 +129,9 @@ impl PlainLine<'_> {
         self.text.get(at..).is_some_and(|rest| self.words.iter().any(|word| rest.starts_with(&word.bytes)))
     }
 }
+
+/// So far behind the first byte of a word one more is looked for.
+const FARTHEST: usize = 64;
 
 /// Shorter words are too frequent.
 const SHORTEST: usize = 4;
@@ -152,7 +166,13 @@ mod tests {
 
     #[test]
     fn a_line_is_plain_up_to_its_feed_if_it_holds_none_of_the_words() {
-        let sieve = Sieve::new(&[b"mallory@example.com", b"anna"]).unwrap();
+        let (one, two) = (Sieve::new(&[b"anna"]).unwrap(), Sieve::new(&[b"mallory@example.com", b"anna"]).unwrap());
+        let long = "mallory@example.com".repeat(5);
+        let far = Sieve::new(&[long.as_bytes()]).unwrap();
+        assert_eq!(one.plain_line(b"mallory@example.com\nanna", 0), Some(19));
+        assert_eq!(one.plain_line(b"bert anna\n", 0), None);
+        assert_eq!(far.plain_line(format!("{}{}\n", &long[1..], "x".repeat(200)).as_bytes(), 0), Some(294));
+        assert_eq!(far.plain_line(format!("x{long}{}\n", "x".repeat(200)).as_bytes(), 0), None);
         for before in 0..140 {
             for (middle, plain) in
                 [("mallory@example.com", false), ("anna", false), ("mallory@example.co", true), ("", true)]
@@ -160,10 +180,10 @@ mod tests {
                 for behind in [0, 1, 62, 63, 64, 130] {
                     let line = "m".repeat(before) + middle + &"a".repeat(behind);
                     let text = format!("x\n{line}\nanna mallory@example.com");
-                    let found = sieve.plain_line(text.as_bytes(), 2);
+                    let found = two.plain_line(text.as_bytes(), 2);
                     assert_eq!(found, plain.then_some(2 + line.len()), "{text}");
                     let unfinished = format!("x\n{line}");
-                    assert_eq!(sieve.plain_line(unfinished.as_bytes(), 2), None, "{unfinished}");
+                    assert_eq!(two.plain_line(unfinished.as_bytes(), 2), None, "{unfinished}");
                 }
             }
         }
