@@ -45,7 +45,7 @@ impl Timestamp {
 
     /// Reads `text` in the shape of [`Timestamp::parse_micros`], given that this is the time of
     /// `known`: within the same second only the fraction has to be read.
-    #[inline]
+    #[inline(always)]
     pub fn parse_near(self, known: &[u8; 27], text: &[u8; 27]) -> Option<Self> {
         if text[..20] != known[..20] || text[26] != b'Z' {
             return Self::parse_micros(text);

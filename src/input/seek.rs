@@ -44,7 +44,7 @@ const SLACK_PER_DISORDER: i64 = 8;
 const MOST_DISORDER: i64 = 10_000_000_000;
 
 /// What a probe reads first. Most lines are shorter.
-const FIRST_READ: usize = 4096;
+const FIRST_READ: usize = 16 * 1024;
 
 /// Where a probe falls into a line that is longer than what it reads first, it tries again so much further on:
 /// most bytes are in long lines, but most lines are short.

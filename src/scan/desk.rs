@@ -51,7 +51,7 @@ struct Part {
     start: u64,
     /// Nothing is given out that begins here or behind, for now.
     stop: u64,
-    /// By how many blocks to go on when the merger wants more; twice as many each time.
+    /// By how many blocks to go on when the merger wants more; half as many again each time.
     more: u64,
     /// What was found out about the file, if it was probed.
     found: Option<Stretch>,
@@ -249,7 +249,7 @@ impl Desk {
             State::File { next, part, .. } if !matches!(more, ReadOn::No) => {
                 part.behind = if let ReadOn::Skim(skim) = more { Some(skim) } else { None };
                 part.stop = part.start + (*next + part.more) * size.max(1) as u64;
-                part.more *= 2;
+                part.more += part.more / 2;
             }
             state => *state = State::Done,
         }
