@@ -38,30 +38,30 @@ pub(super) enum Sub {
     /// What happened overall? Or, with --by: how much of what
     #[command(after_help = SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
+    /// One request read aloud: what, who, from where, the answer, when, and why it was allowed or denied
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShowArgs),
     /// What happened to an object? Every change with its author, and what ended it
     #[command(after_help = HISTORY_EXAMPLES)]
     History(Box<HistoryArgs>),
+    /// Who was inside: exec, attach, port-forward, debug containers, and proxies to nodes, pods and services
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(SessionsArgs),
     /// What was refused, to whom, why, and the smallest rule that would allow it
     #[command(after_help = DENIED_EXAMPLES)]
     Denied(DeniedArgs),
     /// Access control: generate roles from use, find missing and unused rights, and who changed what
     #[command(after_help = RBAC_EXAMPLES)]
     Rbac(RbacArgs),
+    /// Evictions and what refused them, drains and cordons, pods that ran past their grace period
+    #[command(after_help = DISRUPTIONS_EXAMPLES)]
+    Disruptions(DisruptionsArgs),
     /// Two logs, or two stretches of one: what is new, gone, more, less, slower?
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArgs),
     /// The evidence itself: files, formats, coverage, damage, gaps
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
-    /// One request read aloud: what, who, from where, the answer, when, and why it was allowed or denied
-    #[command(after_help = SHOW_EXAMPLES)]
-    Show(ShowArgs),
-    /// Evictions and what refused them, drains and cordons, pods that ran past their grace period
-    #[command(after_help = DISRUPTIONS_EXAMPLES)]
-    Disruptions(DisruptionsArgs),
-    /// Who was inside: exec, attach, port-forward, debug containers, and proxies to nodes, pods and services
-    #[command(after_help = SESSIONS_EXAMPLES)]
-    Sessions(SessionsArgs),
     /// Receive audit events from an API server (audit webhook) and write them to files
     #[command(after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),
