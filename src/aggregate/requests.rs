@@ -43,12 +43,12 @@ impl Identity {
         // All stages of a request agree on these. A client that sends one audit id with two requests
         // in the same microsecond must not hide one behind the other.
         let (what, how, who) = (hash(event.request_uri), hash(event.verb), hash(event.user.username));
-        Some(Identity(hash::of_hashes([id, received as u64, what, how, who])))
+        Some(Identity([received as u64, what, how, who].into_iter().fold(id, hash::fold)))
     }
 
     /// Of a two-line half.
     pub fn of_half(id: Text<'_>) -> Self {
-        Identity(hash::of_hashes([hash::of_text(id, &mut Vec::new()), TWO_LINE]))
+        Identity(hash::fold(hash::of_text(id, &mut Vec::new()), TWO_LINE))
     }
 }
 
@@ -109,6 +109,9 @@ const PATIENCE: usize = 1 << 18;
 /// a repeat.
 const GIVEN_UP_KEPT: usize = (1 << 16) / 8 * 7;
 
+/// So many entries are looked for at once before they are absorbed.
+const AHEAD: usize = 64;
+
 /// All requests of the input, as far as absorbed.
 #[derive(Default)]
 pub struct Requests {
@@ -142,27 +145,31 @@ impl Requests {
 
     /// Takes over what the next chunk saw.
     pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
-        for Noted { identity, position, entry } in std::mem::take(&mut journal.entries) {
+        let entries = std::mem::take(&mut journal.entries);
+        for (index, &Noted { identity, position, entry }) in entries.iter().enumerate() {
+            if index % AHEAD == 0 {
+                self.settled.look_ahead(entries[index..].iter().take(AHEAD));
+            }
             self.sequence += if let Entry::Passed(count) = entry { u64::from(count) } else { 1 };
             self.give_up(position, listener);
             match entry {
                 Entry::Gone | Entry::Passed(_) => {}
                 Entry::Settled { slot, stages, own } => {
-                    let own = journal.measures[own as usize];
+                    let own = &journal.measures[own as usize];
                     self.settle(identity, Settled { owner, slot, stages }, own, listener);
                 }
                 Entry::Pair { slot, own, halves: index } => {
-                    let own = journal.measures[own as usize];
+                    let own = &journal.measures[own as usize];
                     let Some((request, response)) = journal.halves.get(index as usize) else { continue };
                     if self.settled.is_far(identity) {
-                        listener.repeat(owner, slot, own);
+                        listener.repeat(owner, slot, *own);
                         listener.repeated_stages(1);
                         continue;
                     }
                     if self.settle_new(identity, Settled { owner, slot, stages: request.stages }) {
                         continue;
                     }
-                    listener.repeat(owner, slot, own);
+                    listener.repeat(owner, slot, *own);
                     let mut request = request.clone();
                     request.keep(&journal.regions, &[]);
                     self.wait(identity, request, listener);
@@ -214,28 +221,29 @@ impl Requests {
         }
     }
 
-    fn settle(&mut self, identity: Identity, mut settled: Settled, own: Repeat, listener: &mut impl Listener) {
+    fn settle(&mut self, identity: Identity, mut settled: Settled, own: &Repeat, listener: &mut impl Listener) {
         let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
         if self.settled.is_far(identity) {
             let before = earlier.map_or(Stages::default(), |stage| stage.stages);
             listener.repeated_stages(settled.stages.and(before).count());
-            return listener.repeat(settled.owner, settled.slot, own);
+            return listener.repeat(settled.owner, settled.slot, *own);
         }
         if let Some(stage) = &earlier {
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             listener.amend(settled.owner, settled.slot, stage.sum());
         }
-        let Some(first) = self.settled.get_mut(identity) else {
-            return self.settled.insert(identity, settled);
-        };
+        if self.settled.insert_new(identity, settled) {
+            return;
+        }
+        let Some(first) = self.settled.get_mut(identity) else { return };
         if self.given_up.contains_key(&identity.0) {
             return self.revive(identity, settled, listener);
         }
         listener.repeated_stages(first.stages.shared(settled.stages));
         first.stages = first.stages.and(settled.stages);
         let first = *first;
-        listener.repeat(settled.owner, settled.slot, own);
+        listener.repeat(settled.owner, settled.slot, *own);
         // What was read of the request stays with it.
         listener.amend(first.owner, first.slot, own.sum);
     }
@@ -371,6 +379,8 @@ struct Settled {
 struct Window {
     young: HashMap<u64, Settled, hash::AsIs>,
     old: HashMap<u64, Settled, hash::AsIs>,
+    /// Whether none of the entries at hand is in the older generation.
+    none_is_old: bool,
     /// Those before, if they matter.
     far: Option<Far>,
 }
@@ -402,10 +412,25 @@ impl Window {
     /// Seven eighths of a power of two, as full as the table can be.
     const SIZE: usize = (1 << 18) / 8 * 7;
 
+    /// Looks for the requests of these entries. Each is a miss of the cache in both generations; here
+    /// nothing waits for what another finds, so that the memory answers several at once.
+    fn look_ahead<'j>(&mut self, entries: impl Iterator<Item = &'j Noted>) {
+        let (mut young, mut old) = (0, 0);
+        for Noted { identity, entry, .. } in entries {
+            if !matches!(entry, Entry::Gone | Entry::Passed(_)) {
+                young += usize::from(self.young.contains_key(&identity.0));
+                old += usize::from(self.old.contains_key(&identity.0));
+            }
+        }
+        // Both are counted so that both are looked for; mostly none is there.
+        self.none_is_old = young + old == 0;
+    }
+
     /// Remembers a request that is not there yet.
     fn insert(&mut self, identity: Identity, settled: Settled) {
         if self.young.len() >= Self::SIZE {
             std::mem::swap(&mut self.young, &mut self.old);
+            self.none_is_old = false;
             if let Some(far) = &mut self.far {
                 far.extend(&self.young);
             }
@@ -423,7 +448,7 @@ impl Window {
     /// Remembers a request unless it is there already, and tells whether it was not.
     #[inline]
     fn insert_new(&mut self, identity: Identity, settled: Settled) -> bool {
-        if self.old.contains_key(&identity.0) {
+        if !self.none_is_old && self.old.contains_key(&identity.0) {
             return false;
         }
         if self.young.len() < Self::SIZE {

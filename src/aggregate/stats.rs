@@ -1,11 +1,13 @@
 //! Counts of requests: how many, how large, how answered, how long they took, when.
 
+mod histogram;
+
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
+use histogram::Histogram;
 
 use super::{Amendment, Repeat, Seen};
-use crate::event::{Event, Timestamp};
+use crate::event::Timestamp;
 
 /// What is counted about a group of requests.
 #[derive(Clone, Debug, Default)]
@@ -20,10 +22,8 @@ pub struct Stats {
     pub codes: Codes,
     /// Latencies of requests that have one.
     pub latency: Latencies,
-    /// Earliest start.
-    pub first: Option<Timestamp>,
-    /// Latest event time.
-    pub last: Option<Timestamp>,
+    /// From the earliest start to the latest event time.
+    pub span: Span,
 }
 
 impl Stats {
@@ -39,7 +39,7 @@ impl Stats {
         if let Some(us) = latency_us {
             self.latency.record(us);
         }
-        self.times(seen.event);
+        self.span.widen(seen.event.start(), seen.event.time());
     }
 
     /// Adds another count without its codes and latencies.
@@ -47,18 +47,7 @@ impl Stats {
         self.count += other.count;
         self.events += other.events;
         self.bytes += other.bytes;
-        self.first = self.first.into_iter().chain(other.first).min();
-        self.last = self.last.into_iter().chain(other.last).max();
-    }
-
-    #[inline]
-    fn times(&mut self, event: &Event<'_>) {
-        if let Some(start) = event.start() {
-            self.first = Some(self.first.map_or(start, |first| first.min(start)));
-        }
-        if let Some(end) = event.time() {
-            self.last = Some(self.last.map_or(end, |last| last.max(end)));
-        }
+        self.span.widen(other.span.first(), other.span.last());
     }
 
     /// Adds stages found elsewhere.
@@ -88,13 +77,57 @@ impl Stats {
     }
 }
 
+/// An earliest and a latest time.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    first: Timestamp,
+    last: Timestamp,
+    /// Whether there is a first, and a last: in a byte each, so that what is counted of a group fills two
+    /// lines of the cache and no more.
+    begun: bool,
+    ended: bool,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Span { first: Timestamp(i64::MAX), last: Timestamp(i64::MIN), begun: false, ended: false }
+    }
+}
+
+impl Span {
+    #[inline]
+    fn widen(&mut self, first: Option<Timestamp>, last: Option<Timestamp>) {
+        if let Some(first) = first {
+            self.first = self.first.min(first);
+            self.begun = true;
+        }
+        if let Some(last) = last {
+            self.last = self.last.max(last);
+            self.ended = true;
+        }
+    }
+
+    /// The earliest start.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.begun.then_some(self.first)
+    }
+
+    /// The latest event time.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.ended.then_some(self.last)
+    }
+}
+
 /// Counts by status code: a handful of them, so a short list beats a table. The code seen first is mostly
 /// the only one, and stands here beside the other counts.
 #[derive(Clone, Debug, Default)]
 pub struct Codes {
     first: Option<(i32, u64)>,
-    others: Vec<(i32, u64)>,
+    others: Option<Box<Others>>,
 }
+
+#[derive(Clone, Debug, Default)]
+struct Others(Vec<(i32, u64)>);
 
 impl Codes {
     /// Counts a code.
@@ -108,14 +141,16 @@ impl Codes {
     }
 
     fn add_other(&mut self, code: i32, count: u64) {
-        match self.others.iter_mut().find(|(known, _)| *known == code) {
+        let Others(others) = &mut **self.others.get_or_insert_default();
+        match others.iter_mut().find(|(known, _)| *known == code) {
             Some((_, sum)) => *sum += count,
-            None => self.others.push((code, count)),
+            None => others.push((code, count)),
         }
     }
 
     fn take(&mut self, code: i32) {
-        if let Some((_, sum)) = self.first.iter_mut().chain(&mut self.others).find(|(known, _)| *known == code) {
+        let others = self.others.iter_mut().flat_map(|others| &mut others.0);
+        if let Some((_, sum)) = self.first.iter_mut().chain(others).find(|(known, _)| *known == code) {
             *sum = sum.saturating_sub(1);
         }
     }
@@ -127,7 +162,7 @@ impl Codes {
     }
 
     fn all(&self) -> impl Iterator<Item = &(i32, u64)> {
-        self.first.iter().chain(&self.others)
+        self.first.iter().chain(self.others.iter().flat_map(|others| &others.0))
     }
 
     /// In order of code.
@@ -143,99 +178,133 @@ impl Codes {
 /// doubling); quantiles are nearest-rank and never exceed the exact maximum.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
-    recorded: u64,
-    retracted: u64,
-    /// All values of a small group; of a large one those that wait for being put into the histogram.
-    /// One by one, each would bring the histogram into the cache again.
-    few: Vec<u64>,
-    many: Option<Box<Histogram<u32>>>,
     max: u64,
+    /// The latest values, beside the other counts of their group: one by one, each would bring more than
+    /// that into the cache.
+    latest: [u32; Self::LATEST],
+    /// How many they are.
+    held: u32,
+    earlier: Option<Box<Earlier>>,
+}
+
+/// The values before the latest ones.
+#[derive(Clone, Debug, Default)]
+struct Earlier {
+    /// So many values were recorded,
+    recorded: u64,
+    /// and so many of them and the latest taken back.
+    retracted: u64,
+    /// Those of a small group.
+    few: Vec<u64>,
+    /// Those of a large one.
+    many: Histogram,
 }
 
 impl Latencies {
     /// Groups of up to this many values are exact.
     pub const EXACT: usize = 128;
 
-    /// So many values are put into a histogram at once.
-    const BATCH: usize = 32;
+    /// So many values fill a group of counts up to two lines of the cache.
+    const LATEST: usize = 7;
 
     /// Records a latency.
     #[inline]
     pub fn record(&mut self, us: u64) {
-        self.recorded += 1;
         self.max = self.max.max(us);
-        self.few.push(us);
-        if self.few.len() >= Self::BATCH && (self.many.is_some() || self.few.len() > Self::EXACT) {
-            self.settle();
+        match (self.latest.get_mut(self.held as usize), u32::try_from(us)) {
+            (Some(place), Ok(short)) => {
+                *place = short;
+                self.held += 1;
+            }
+            _ => drop(self.put_away(Some(us))),
         }
     }
 
-    /// Puts all values of a large group into its histogram.
-    pub fn settle(&mut self) {
-        if self.recorded > Self::EXACT as u64 {
-            let many = self.many.get_or_insert_with(new_histogram);
-            self.few.drain(..).for_each(|us| record(many, us));
-            self.few.shrink_to(Self::BATCH);
+    /// Puts the latest values, and this one, to the earlier ones.
+    #[inline(never)]
+    fn put_away(&mut self, us: Option<u64>) -> &mut Earlier {
+        let earlier = self.earlier.get_or_insert_default();
+        let held = std::mem::take(&mut self.held) as usize;
+        let latest = self.latest.iter().take(held).map(|&short| u64::from(short)).chain(us);
+        earlier.recorded += held as u64 + u64::from(us.is_some());
+        if earlier.is_large() {
+            latest.for_each(|us| earlier.many.record(us));
+            earlier.settle();
+        } else {
+            earlier.few.extend(latest);
         }
+        earlier
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.recorded.saturating_sub(self.retracted)
+        let earlier = self.earlier.as_ref();
+        let known = u64::from(self.held) + earlier.map_or(0, |earlier| earlier.recorded);
+        known.saturating_sub(earlier.map_or(0, |earlier| earlier.retracted))
     }
 
-    /// How many exceed a value, to the histogram's precision; [`Latencies::settle`] comes first.
+    /// How many exceed a value, to the histogram's precision.
     pub fn above(&self, us: u64) -> u64 {
-        let few = self.few.iter().filter(|&&value| value > us).count() as u64;
-        few + self.many.as_ref().map_or(0, |many| many.len().saturating_sub(many.count_between(0, us.max(1))))
+        let mut all = self.clone();
+        let earlier = all.put_away(None);
+        earlier.few.iter().filter(|&&value| value > us).count() as u64 + earlier.many.above(us)
     }
 
     /// Takes back a latency that was recorded.
     pub(super) fn retract(&mut self, us: u64) {
-        self.retracted += 1;
-        if let Some(at) = self.few.iter().position(|&value| value == us) {
-            self.few.swap_remove(at);
-        } else if let Some(many) = &mut self.many {
-            let mut one = new_histogram();
-            record(&mut one, us);
-            // Only what was recorded is taken back, so there is always one to subtract from.
-            let _ = many.subtract(&*one);
+        let earlier = self.put_away(None);
+        earlier.retracted += 1;
+        match earlier.few.iter().position(|&value| value == us) {
+            Some(at) => drop(earlier.few.swap_remove(at)),
+            None => earlier.many.retract(us),
         }
     }
 
     /// Joins two.
-    pub fn merge(&mut self, other: Latencies) {
-        self.recorded += other.recorded;
-        self.retracted += other.retracted;
-        self.max = self.max.max(other.max);
-        self.few.extend(other.few);
-        match (&mut self.many, other.many) {
-            (Some(mine), Some(theirs)) => {
-                let _ = mine.add(&*theirs);
-            }
-            (mine @ None, theirs) => *mine = theirs,
-            (Some(_), None) => {}
+    pub fn merge(&mut self, mut other: Latencies) {
+        if other.earlier.is_none() {
+            other.latest.iter().take(other.held as usize).for_each(|&short| self.record(short.into()));
+            return;
         }
-        self.settle();
+        self.max = self.max.max(other.max);
+        let theirs = std::mem::take(other.put_away(None));
+        let mine = self.put_away(None);
+        mine.recorded += theirs.recorded;
+        mine.retracted += theirs.retracted;
+        mine.few.extend(theirs.few);
+        mine.many.merge(theirs.many);
+        mine.settle();
     }
 
     /// The quantiles asked for, and the maximum; none when there is no value.
     pub fn summary(&self) -> Option<LatencySummary> {
-        if self.recorded == self.retracted {
+        const ASKED: [u64; 3] = [50, 90, 99];
+        if self.count() == 0 {
             return None;
         }
-        if self.recorded > Self::EXACT as u64 && !self.few.is_empty() {
-            let mut settled = self.clone();
-            settled.settle();
-            return settled.summary();
-        }
-        let mut few = self.few.clone();
-        few.sort_unstable();
-        let quantile = |parts: u64| match &self.many {
-            Some(many) => many.value_at_quantile(parts as f64 / 100.0).min(self.max),
-            None => nearest_rank(&few, parts),
+        let mut all = self.clone();
+        let earlier = all.put_away(None);
+        let [p50, p90, p99] = if earlier.is_large() {
+            earlier.many.count();
+            earlier.many.percentiles(ASKED).map(|us| us.min(self.max))
+        } else {
+            earlier.few.sort_unstable();
+            ASKED.map(|percent| nearest_rank(&earlier.few, percent))
         };
-        Some(LatencySummary { p50: quantile(50), p90: quantile(90), p99: quantile(99), max: self.max })
+        Some(LatencySummary { p50, p90, p99, max: self.max })
+    }
+}
+
+impl Earlier {
+    const fn is_large(&self) -> bool {
+        self.recorded > Latencies::EXACT as u64
+    }
+
+    /// Puts the values of a group that has become large into its histogram.
+    fn settle(&mut self) {
+        if self.is_large() && self.few.capacity() > 0 {
+            std::mem::take(&mut self.few).into_iter().for_each(|us| self.many.record(us));
+        }
     }
 }
 
@@ -255,18 +324,6 @@ pub struct LatencySummary {
 fn nearest_rank(sorted: &[u64], percent: u64) -> u64 {
     let rank = (sorted.len() as u64 * percent).div_ceil(100).max(1) as usize;
     sorted.get(rank - 1).copied().unwrap_or(0)
-}
-
-/// Records a value; the histogram grows to hold it.
-fn record(histogram: &mut Histogram<u32>, us: u64) {
-    // It only refuses values beyond what it may grow to, and it may grow to all of u64.
-    let _ = histogram.record(us.max(1));
-}
-
-/// Two significant digits, growing with its largest value.
-#[expect(clippy::unwrap_used, reason = "two digits are within the histogram's documented range of zero to five")]
-fn new_histogram() -> Box<Histogram<u32>> {
-    Box::new(Histogram::new(2).unwrap())
 }
 
 #[cfg(test)]

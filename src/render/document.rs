@@ -76,8 +76,8 @@ impl Serialize for GroupDocument<'_> {
         map.serialize_entry("bytes", &stats.bytes)?;
         map.serialize_entry("codes", &stats.codes.sorted())?;
         map.serialize_entry("latencyUs", &stats.latency.summary())?;
-        map.serialize_entry("first", &stats.first.map(Timestamp::to_rfc3339))?;
-        map.serialize_entry("last", &stats.last.map(Timestamp::to_rfc3339))?;
+        map.serialize_entry("first", &stats.span.first().map(Timestamp::to_rfc3339))?;
+        map.serialize_entry("last", &stats.span.last().map(Timestamp::to_rfc3339))?;
         map.end()
     }
 }
@@ -136,8 +136,8 @@ fn totals(unit: Unit, total: &Stats, long_running: u64) -> Value {
     map.insert("events".to_owned(), json!(total.events));
     map.insert("bytes".to_owned(), json!(total.bytes));
     map.insert("longRunning".to_owned(), json!(long_running));
-    map.insert("first".to_owned(), time(total.first));
-    map.insert("last".to_owned(), time(total.last));
+    map.insert("first".to_owned(), time(total.span.first()));
+    map.insert("last".to_owned(), time(total.span.last()));
     Value::Object(map)
 }
 

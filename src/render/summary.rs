@@ -47,7 +47,7 @@ pub fn add_size_shares(keys: usize, total: &Stats, groups: &[Group], table: &mut
 /// How fast a log grows, as a note; nothing where it is too short to tell.
 pub fn growth(total: &Stats) -> String {
     const DAY: u128 = 86_400_000_000_000;
-    let span = total.first.zip(total.last).map_or(0, |(first, last)| last.0.saturating_sub(first.0));
+    let span = total.span.first().zip(total.span.last()).map_or(0, |(first, last)| last.0.saturating_sub(first.0));
     let Some(span) = u128::try_from(span).ok().filter(|span| *span > 0) else { return String::new() };
     let daily = u64::try_from(u128::from(total.bytes) * DAY / span).unwrap_or(u64::MAX);
     format!(
@@ -80,7 +80,7 @@ fn group_row(keys: &[Key], total: &Stats, (values, stats): &Group, wide: bool) -
     }
     row.push(codes_cell(stats.codes.sorted()));
     if wide {
-        row.extend([stats.first, stats.last].map(|time| time.map_or(Cell::Missing, Cell::Time)));
+        row.extend([stats.span.first(), stats.span.last()].map(|time| time.map_or(Cell::Missing, Cell::Time)));
     }
     row
 }
@@ -182,7 +182,7 @@ fn lines(lines: Vec<Line>, out: &mut Vec<u8>) {
 fn extent(unit: Unit, answer: &OverviewAnswer, unfinished: u64, zone: TimeZoneChoice) -> Vec<Line> {
     let total = &answer.total;
     let mut lines = vec![];
-    if let (Some(first), Some(last)) = (total.first, total.last) {
+    if let (Some(first), Some(last)) = (total.span.first(), total.span.last()) {
         let length = human::duration(last.0.saturating_sub(first.0));
         let (first, last) = (human::time_seconds(first, zone), human::time_seconds(last, zone));
         lines.push(("Span", format!("{first} to {last} ({length})")));

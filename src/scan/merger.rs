@@ -31,6 +31,8 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     accounts: Vec<SourceAccount>,
     /// Requests that only became known here.
     late: Q::Partial,
+    /// For reading what became known here.
+    arena: Bump,
     /// What became known about requests that threads observed.
     amendments: BTreeMap<(Owner, Slot), Amendment>,
     mail: &'r [Mailbox],
@@ -85,6 +87,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             pieces: BTreeMap::new(),
             accounts,
             late: question.empty(),
+            arena: Bump::new(),
             amendments: BTreeMap::new(),
             repeats: 0,
             sought,
@@ -228,7 +231,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         let mut open: Vec<&Waiting> = self.requests.open().collect();
         open.sort_by_key(|request| (request.position(), request.sequence()));
         for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
-            observer::observe_waiting(self.question, &mut late, &self.infos, request, request.position());
+            let (infos, arena) = (&self.infos, Bump::new());
+            observer::observe_waiting(self.question, &mut late, infos, request, request.position(), &arena);
         }
         self.question.merge(&mut late, whole);
         Outcome { partial: late, account: self.account(self.accounts.clone(), self.requests.totals()) }
@@ -247,7 +251,8 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     }
 
     fn in_order<'l>(&'l self, partial: &'l mut Q::Partial) -> InOrder<'l, Q> {
-        InOrder { question: self.question, infos: &self.infos, unit: self.unit, partial, repeats: 0 }
+        let (question, infos, arena) = (self.question, &self.infos, Bump::new());
+        InOrder { question, infos, unit: self.unit, partial, arena, repeats: 0 }
     }
 
     /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
@@ -394,14 +399,17 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
     }
 
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
-        let (question, late) = (self.question, &mut self.late);
-        let (slot, _) = observer::observe_pair(question, late, &self.infos, request, Some(response), position);
+        self.arena.reset();
+        let (question, late, infos) = (self.question, &mut self.late, &self.infos);
+        let (slot, _) = observer::observe_pair(question, late, infos, request, Some(response), position, &self.arena);
         (LATE, slot)
     }
 
     fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
         let (slot, own) = if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            observer::observe_waiting(self.question, &mut self.late, &self.infos, request, position)
+            self.arena.reset();
+            let (question, late, infos) = (self.question, &mut self.late, &self.infos);
+            observer::observe_waiting(question, late, infos, request, position, &self.arena)
         } else {
             Default::default()
         };
@@ -421,6 +429,7 @@ struct InOrder<'l, Q: Question> {
     infos: &'l [SourceInfo],
     unit: Unit,
     partial: &'l mut Q::Partial,
+    arena: Bump,
     repeats: u64,
 }
 
@@ -438,14 +447,18 @@ impl<Q: Question> Listener for InOrder<'_, Q> {
     }
 
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
-        observer::observe_pair(self.question, self.partial, self.infos, request, Some(response), position);
+        self.arena.reset();
+        let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
+        observer::observe_pair(question, partial, infos, request, Some(response), position, &self.arena);
         // Nothing is amended in rows that are handed on.
         (LATE, Slot::NONE)
     }
 
     fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
         if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            observer::observe_waiting(self.question, self.partial, self.infos, request, position);
+            self.arena.reset();
+            let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
+            observer::observe_waiting(question, partial, infos, request, position, &self.arena);
         }
         Observed { owner: LATE, slot: Slot::NONE, own: Repeat::default() }
     }

@@ -296,10 +296,10 @@ pub(super) fn observe_pair<Q: Question>(
     request: &Waiting,
     response: Option<&Response>,
     position: Position,
+    arena: &Bump,
 ) -> (Slot, Repeat) {
-    let arena = Bump::new();
     let answer = response.map(|response| (response.code, response.time));
-    let Some(event) = legacy::event_of_pair(request.text(), answer, &arena) else { return Default::default() };
+    let Some(event) = legacy::event_of_pair(request.text(), answer, arena) else { return Default::default() };
     let bytes = request.sum().bytes + response.map_or(0, |response| response.bytes);
     let source = &infos[request.position().source as usize];
     let sum = Amendment { bytes, events: request.sum().events };
@@ -314,12 +314,12 @@ pub(super) fn observe_waiting<Q: Question>(
     infos: &[SourceInfo],
     request: &Waiting,
     position: Position,
+    arena: &Bump,
 ) -> (Slot, Repeat) {
     if request.kind() == Kind::RequestLine {
-        return observe_pair(question, partial, infos, request, None, position);
+        return observe_pair(question, partial, infos, request, None, position, arena);
     }
-    let arena = Bump::new();
-    let Some(event) = event_of_waiting(request, &arena) else { return Default::default() };
+    let Some(event) = event_of_waiting(request, arena) else { return Default::default() };
     let source = &infos[request.position().source as usize];
     let seen = alone(&event, request.text(), source, position, request.sum());
     (question.observe(partial, &seen), own_measure(&event, request.sum()))

@@ -42,8 +42,7 @@ pub(super) fn slower(paces: Vec<Pace>) -> Vec<Slower> {
     all
 }
 
-fn of(mut pace: Pace) -> Option<Slower> {
-    pace.latencies.iter_mut().for_each(Latencies::settle);
+fn of(pace: Pace) -> Option<Slower> {
     let count = [pace.latencies[0].count(), pace.latencies[1].count()];
     if count.iter().any(|&count| count < LEAST) {
         return None;

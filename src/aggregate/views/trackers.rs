@@ -99,8 +99,7 @@ impl TrackersPartial {
     pub fn finish(self) -> TrackersAnswer {
         let mut rows: BTreeMap<Values, TrackerRow> = BTreeMap::new();
         for (values, group) in self.groups.into_groups().filter(|(_, group)| group.stats.count > 0) {
-            let mut stats = group.stats;
-            stats.latency.settle();
+            let stats = group.stats;
             let row = TrackerRow { values: values.clone(), stats, tracked: group.tracked, times: Vec::new() };
             rows.insert(values, row);
         }

@@ -38,9 +38,9 @@ impl Shown<DeprecatedAnswer> {
         cells.push(Cell::Number(row.stats.count));
         cells.push(codes_cell(row.stats.codes.sorted()));
         if wide {
-            cells.push(time_cell(row.stats.first));
+            cells.push(time_cell(row.stats.span.first()));
         }
-        cells.push(time_cell(row.stats.last));
+        cells.push(time_cell(row.stats.span.last()));
         if wide {
             cells.push(text_cell(row.instead));
         }
@@ -61,8 +61,8 @@ impl Shown<DeprecatedAnswer> {
         let rest = [
             ("requests", json!(row.stats.count)),
             ("codes", json!(row.stats.codes.sorted())),
-            ("first", time(row.stats.first)),
-            ("last", time(row.stats.last)),
+            ("first", time(row.stats.span.first())),
+            ("last", time(row.stats.span.last())),
         ];
         members.extend(rest.map(|(name, value)| (name.to_owned(), value)));
         Value::Object(members)
