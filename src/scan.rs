@@ -146,6 +146,7 @@ fn scan_part<Q: Question>(
         desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned(), &progress.stop)),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
+        spare: Mutex::new(Vec::new()),
         merger: Mutex::new(Merger::new(question, &infos, options.unit, sought, &mail, emit)),
         stop: AtomicBool::new(false),
     };
@@ -190,6 +191,8 @@ struct Run<'r, 'e, Q: Question> {
     desk: Mutex<Desk>,
     wake: Condvar,
     shelf: Mutex<BTreeMap<Ticket, Finished<Q::Partial>>>,
+    /// Buffers that journals held.
+    spare: Mutex<Vec<Vec<u8>>>,
     merger: Mutex<Merger<'r, 'e, Q>>,
     mail: &'r [Mailbox],
     stop: AtomicBool,
@@ -320,14 +323,27 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut buffer = std::mem::take(&mut bench.buffer);
         let mut carry = Carry::default();
         let sieve = self.sieve.as_ref().filter(|_| self.options.sift.is_some_and(|least| block.length >= least));
+        // Where the only region is in the buffer. With several, the buffer does not keep the first.
+        let (mut only, mut several) = (None, false);
         let result = block.read(&mut buffer, |region| {
             let pieces = skim.filter(|_| region.end != RegionEnd::More).and_then(|skim| skim.pieces(region.bytes));
-            match pieces {
-                Some(pieces) => self.parse_pieces(ticket, region, &pieces, &mut carry, bench),
-                None => self.parse(ticket, region, sieve, &mut carry, bench),
+            if let Some(pieces) = pieces {
+                return self.parse_pieces(ticket, region, &pieces, &mut carry, bench);
             }
+            several |= region.end == RegionEnd::More;
+            let (start, bytes) = ((region.offset - block.start.saturating_sub(1)) as usize, region.bytes);
+            let used = self.parse(ticket, region, sieve, &mut carry, bench);
+            if several {
+                bench.state.keep_halves(bytes);
+            } else {
+                only = Some(start..start + bytes.len());
+            }
+            used
         });
-        bench.buffer = buffer;
+        if let Some(region) = only {
+            bench.state.journal.adopt(&mut buffer, region);
+        }
+        bench.buffer = if buffer.is_empty() { lock(&self.spare).pop().unwrap_or_default() } else { buffer };
         self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
         let mut finished = bench.clear(self.question, carry);
         if let Err(error) = result {
@@ -351,7 +367,9 @@ impl<Q: Question> Run<'_, '_, Q> {
         if let Some(chunk) = batch.chunk {
             carry = chunk.carry;
             self.progress.bytes.fetch_add(chunk.length as u64, Ordering::Relaxed);
-            self.parse(ticket, chunk.region(&batch.buffer), None, &mut carry, bench);
+            let region = chunk.region(&batch.buffer);
+            self.parse(ticket, region, None, &mut carry, bench);
+            bench.state.keep_halves(region.bytes);
         }
         lock(&self.desk).recycle(batch.buffer);
         let mut finished = bench.clear(self.question, carry);
@@ -384,6 +402,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                     let bytes = &region.bytes[line.clone()];
                     let offset = region.offset + line.start as u64;
                     self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, None, carry, bench);
+                    bench.state.keep_halves(bytes);
                     at = line.end;
                 }
             }
@@ -392,6 +411,7 @@ impl<Q: Question> Run<'_, '_, Q> {
         region.bytes.len()
     }
 
+    /// Parses a region. For the halves of pairs that met in it the caller must keep it.
     fn parse(
         &self,
         ticket: Ticket,
@@ -434,10 +454,11 @@ impl<Q: Question> Run<'_, '_, Q> {
                 return;
             }
             while let Some(finished) = self.take_due(merger.due) {
-                let (source, pause) = (merger.due.source, finished.pause);
+                let (source, pause, regions) = (merger.due.source, finished.pause, finished.journal.regions());
                 if merger.absorb(finished).is_break() {
                     return self.stop();
                 }
+                self.reuse(regions);
                 if pause {
                     let Some(more) = merger.read_on() else { return self.stop() };
                     lock(&self.desk).resume(source, more, self.options.chunk);
@@ -449,6 +470,16 @@ impl<Q: Question> Run<'_, '_, Q> {
             if !self.has_due() {
                 return;
             }
+        }
+    }
+
+    /// A buffer that a journal held may be read into again: a new one would have to be cleared.
+    fn reuse(&self, regions: Arc<Vec<u8>>) {
+        let mut spare = lock(&self.spare);
+        if let Some(buffer) = Arc::into_inner(regions).filter(|buffer| !buffer.is_empty())
+            && spare.len() < self.options.threads
+        {
+            spare.push(buffer);
         }
     }
 

@@ -158,22 +158,22 @@ impl Requests {
                     let own = &journal.measures[own as usize];
                     self.settle(identity, Settled { owner, slot, stages }, own, listener);
                 }
-                Entry::Pair { slot, own, halves: index } => {
+                Entry::Pair { slot, own, halves } => {
                     let own = &journal.measures[own as usize];
-                    let Some((request, response)) = journal.halves.get(index as usize) else { continue };
                     if self.settled.is_far(identity) {
                         listener.repeat(owner, slot, *own);
                         listener.repeated_stages(1);
                         continue;
                     }
-                    if self.settle_new(identity, Settled { owner, slot, stages: request.stages }) {
+                    let stages = Stages::of(Stage::RequestReceived.rank());
+                    if self.settle_new(identity, Settled { owner, slot, stages }) {
                         continue;
                     }
                     listener.repeat(owner, slot, *own);
-                    let mut request = request.clone();
-                    request.keep(&journal.regions, &[]);
-                    self.wait(identity, request, listener);
-                    self.respond(identity, *response, listener);
+                    if let Some((request, response)) = journal.part(halves, *own, position) {
+                        self.wait(identity, request, listener);
+                        self.respond(identity, response, listener);
+                    }
                 }
                 Entry::Waiting(index) => {
                     if let Some(stage) = journal.waiting.get_mut(index as usize).and_then(Option::take) {

@@ -21,7 +21,7 @@ use memchr::memmem;
 
 use crate::event::{Event, Format, Method, Origin, ResponseStatus, Rules, Stage, Text, Timestamp, User, request_info};
 
-use super::simd::Level;
+use super::simd::{self, Isa, Job, Level};
 use clock::Clock;
 use fields::{Fields, Key, key_length};
 use prefix::Prefix;
@@ -107,7 +107,7 @@ impl Reader {
     #[inline]
     pub fn read<'a>(&mut self, line: &'a [u8], arena: &'a Bump) -> Option<Result<Line<'a>, Problem>> {
         let (start, prefix) = match self.server_prefix(line) {
-            Some(found) => found,
+            Some((start, time)) => (start, Prefix { time: Some(time), host: None }),
             None => {
                 let start = record_start(line)?;
                 (start, Prefix::read(line.get(..start).unwrap_or_default()))
@@ -118,24 +118,38 @@ impl Reader {
 
     /// Reads the line that `text` starts with, if it is in the server's own layout, and tells its length
     /// without the line feed. None says nothing about the line.
-    #[inline]
+    #[inline(always)]
     pub fn read_own<'a>(&mut self, text: &'a [u8], arena: &'a Bump) -> Option<(Line<'a>, usize)> {
-        let (start, prefix) = self.server_prefix(text)?;
-        let mut record = Record { line: text, prefix, fields: Fields::default() };
-        let end = record.fields.read_in_order(self.level, text, start + MARK.len())?;
+        let (start, time) = self.server_prefix(text)?;
+        if let Some((half, end)) = self.response(text, start, time) {
+            return Some((Line::Response(half), end));
+        }
+        let mut fields = Fields::default();
+        let end = fields.read_in_order(self.level, text, start + MARK.len())?;
         if text.get(end) != Some(&b'\n') {
             return None;
         }
-        record.line = text.get(..end)?;
+        let prefix = Prefix { time: Some(time), host: None };
+        let record = Record { line: text.get(..end)?, prefix, fields };
         record.classify(start, arena).ok().map(|line| (line, end))
+    }
+
+    /// The response line whose record begins at `start`: every second line is one, and nearly all are alike.
+    #[inline(always)]
+    fn response<'a>(&self, text: &'a [u8], start: usize, time: Timestamp) -> Option<(ResponseHalf<'a>, usize)> {
+        let id = start + SERVER_ID.len();
+        let (length, code) = simd::at(self.level, Answered(text.get(id..)?.first_chunk()?))?;
+        let end = id + length + ANSWER.len() + 4;
+        let id = Text::plain(text.get(id..id + length)?);
+        Some((ResponseHalf { id, line: text.get(..end)?, code: Some(code), time: Some(time) }, end))
     }
 
     /// The server's own line has its time and a space before the record, and nothing else.
     #[inline]
-    fn server_prefix<'a>(&mut self, line: &'a [u8]) -> Option<(usize, Prefix<'a>)> {
+    fn server_prefix(&mut self, line: &[u8]) -> Option<(usize, Timestamp)> {
         let (time, used) = self.clock.read(line)?;
         let is_record = line.get(used..)?.starts_with(b" AUDIT: id=\"");
-        is_record.then_some((used + 1, Prefix { time: Some(time), host: None }))
+        is_record.then_some((used + 1, time))
     }
 }
 
@@ -187,7 +201,7 @@ impl<'a> Record<'a> {
     }
 
     /// What the record, which begins at `start`, says: by the keys it has.
-    #[inline]
+    #[inline(always)]
     fn classify(self, start: usize, arena: &'a Bump) -> Result<Line<'a>, Problem> {
         let problem = |reason| Err(Problem { reason, at: start });
         let Some(id) = self.get(Key::Id) else { return problem("audit line without id") };
@@ -304,14 +318,48 @@ impl<'a> Record<'a> {
     }
 }
 
+/// How a record of the server begins.
+const SERVER_ID: &[u8; 11] = b"AUDIT: id=\"";
+
+/// What stands between the id and the code of a response line.
+const ANSWER: &[u8; 12] = b"\" response=\"";
+
+/// A response line from its id on: the id without escapes, a code of three digits, a line feed.
+struct Answered<'a>(&'a [u8; 64]);
+
+impl Job for Answered<'_> {
+    /// The length of the id, and the code.
+    type Output = Option<(usize, i32)>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let text = self.0;
+        let stops = I::marks(text);
+        let length = stops.trailing_zeros() as usize;
+        // The quote that ends the id, the two around the code, and the line feed; nothing between them.
+        if stops >> (length & 63) & 0x1_ffff != 0b1_1000_1000_0000_0001 {
+            return None;
+        }
+        let rest = text.get(length..)?;
+        let code = rest.get(ANSWER.len()..ANSWER.len() + 3)?;
+        if !rest.starts_with(ANSWER) || !rest.get(ANSWER.len() + 3..)?.starts_with(b"\"\n") {
+            return None;
+        }
+        three_digits(code).map(|code| (length, code))
+    }
+}
+
 /// The status code; none for `<deferred>` and whatever else is no number.
 #[inline]
 fn code(response: Quoted<'_>) -> Option<i32> {
-    if let &[hundreds @ b'0'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = response.raw {
-        let [hundreds, tens, ones] = [hundreds, tens, ones].map(|digit| i32::from(digit - b'0'));
-        return Some(hundreds * 100 + tens * 10 + ones);
-    }
-    std::str::from_utf8(response.raw).ok()?.parse().ok()
+    three_digits(response.raw).or_else(|| std::str::from_utf8(response.raw).ok()?.parse().ok())
+}
+
+#[inline]
+fn three_digits(text: &[u8]) -> Option<i32> {
+    let &[hundreds @ b'0'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = text else { return None };
+    let [hundreds, tens, ones] = [hundreds, tens, ones].map(|digit| i32::from(digit - b'0'));
+    Some(hundreds * 100 + tens * 10 + ones)
 }
 
 fn status<'a>(code: Option<i32>) -> Option<ResponseStatus<'a>> {

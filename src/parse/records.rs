@@ -302,10 +302,19 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
     /// Reads the line at `at` if it is a text record in the server's own layout.
     #[inline]
     fn text_line(&mut self, at: usize) -> Option<usize> {
-        let (found, length) = self.legacy.read_own(&self.region[at..], self.arena)?;
-        let next = at + length + 1;
-        self.legacy(found, &self.region[at..next], at);
-        Some(next)
+        let text = &self.region[at..];
+        let (found, length) = self.legacy.read_own(text, self.arena)?;
+        let record = &text[..=length];
+        match found {
+            legacy::Line::Request(half) => self.visitor.request_half(half, record, at, record.len()),
+            legacy::Line::Response(half) => self.visitor.response_half(half, record, at, record.len()),
+            legacy::Line::Event(_) => {
+                self.legacy(found, record, at);
+                return Some(at + record.len());
+            }
+        }
+        self.visitor.record(Bucket::Half, record.len(), true);
+        Some(at + record.len())
     }
 
     /// Reads the record at `at`, counts its line feeds and tells where it ends; none when it needs bytes

@@ -173,6 +173,7 @@ impl<Q: Question<Partial: Clone>> Live<'_, '_, Q> {
         };
         read_region(region.bytes, region.end, carry, &bench.arena, &mut observer);
         bench.state.keep(region.bytes);
+        bench.state.keep_halves(region.bytes);
     }
 
     /// The source a chunk belongs to. A file takes the place of an earlier one of its name, so that

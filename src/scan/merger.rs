@@ -195,6 +195,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         };
         read_joined(&line.text, line.bytes, line.origin.get(), &arena, &mut observer);
         state.keep(&line.text);
+        state.keep_halves(&line.text);
         let journal = state.journal.hand_on();
         self.early.append(&mut state.early);
         self.absorb_stretch(state.close_evidence(0), journal, Q::IN_ORDER.then_some(partial), LATE)

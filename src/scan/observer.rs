@@ -40,6 +40,11 @@ impl ChunkState {
         self.unwrapped.clear();
     }
 
+    /// Copies the region for the halves of pairs that met in it.
+    pub(super) fn keep_halves(&mut self, region: &[u8]) {
+        self.journal.keep_halves(region, &[]);
+    }
+
     /// The account of the stretch that ends `lines` line feeds behind the chunk's beginning.
     pub(super) fn close_evidence(&mut self, lines: u64) -> Evidence {
         let mut evidence = std::mem::take(&mut self.evidence);
@@ -132,6 +137,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
     fn cut(&mut self, loose: Joined, offset: usize, lines: u64) {
         let evidence = self.state.close_evidence(lines);
         self.state.keep(self.region);
+        self.state.keep_halves(self.region);
         let journal = self.state.journal.hand_on();
         let partial = Q::IN_ORDER.then(|| std::mem::replace(self.partial, self.question.empty()));
         let offset = self.offset + offset as u64;
@@ -157,7 +163,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
             let seen = alone(&event, request.text(), self.source, response.position, sum);
             return Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)));
         };
-        let record = *self.texts.take(note)?;
+        let record = self.texts.take(note)?;
         let mut event = Event::empty(record.line, Format::TwoLine);
         record.pair(answer, &mut event, Some(&mut self.state.lists), self.arena);
         let seen = alone(&event, record.line, self.source, response.position, sum);
@@ -222,6 +228,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         self.state.evidence.repeats += self.state.journal.wait(identity, pending);
     }
 
+    #[inline]
     fn request_half(&mut self, half: RequestHalf<'a>, _: &'a [u8], offset: usize, bytes: usize) {
         self.state.evidence.half(true, half.record.time());
         let pending = Pending {
@@ -237,6 +244,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         self.state.evidence.repeats += self.state.journal.wait(Identity::of_half(half.id), pending);
     }
 
+    #[inline]
     fn response_half(&mut self, half: ResponseHalf<'a>, _: &'a [u8], offset: usize, bytes: usize) {
         self.state.evidence.half(false, half.time);
         let identity = Identity::of_half(half.id);
@@ -246,7 +254,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
             return self.state.journal.respond(identity, response);
         };
         let Some((slot, own)) = self.pair(&request, &response) else { return };
-        self.state.journal.pair(identity, slot, request, response, own);
+        self.state.journal.pair(identity, slot, request, &response, own);
     }
 
     fn piece(&mut self, piece: &Piece<'_>, offset: usize, place: Place) -> Pieced {

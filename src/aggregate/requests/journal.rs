@@ -1,10 +1,13 @@
 //! What one chunk saw of requests, in order, joined as far as the chunk goes.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use super::{Identity, PATIENCE};
 use crate::aggregate::{Amendment, Position, Repeat, Slot};
-use crate::event::{Origin, OwnedOrigin, Timestamp};
+use crate::event::{Origin, OwnedOrigin, Stage, Timestamp};
 use crate::hash;
 
 /// How an unsettled stage can be read again.
@@ -63,7 +66,7 @@ pub struct Waiting {
 }
 
 /// Where a waiting stage's bytes are: still in the region being read, or kept. Those of a pair that met
-/// within its chunk stay in a region all the while: the journal keeps a copy of that.
+/// within its chunk stay in a region all the while: the journal keeps that.
 #[derive(Clone, Debug)]
 enum Held {
     Region { at: usize, length: usize, note: u32 },
@@ -144,6 +147,19 @@ pub struct Response {
     pub position: Position,
 }
 
+/// A two-line pair that met within its chunk: what its measure and entry do not tell of the halves.
+#[derive(Debug)]
+pub(super) struct Halves {
+    /// The request line.
+    text: Held,
+    /// Offset at which its record begins.
+    begins: u64,
+    /// Bytes of the response line; the others are the request's.
+    bytes: u64,
+    /// Time of the response line.
+    time: Option<Timestamp>,
+}
+
 /// One entry of a journal: whose request, where, and what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Noted {
@@ -178,10 +194,12 @@ pub(super) enum Entry {
 pub struct Journal {
     pub(super) entries: Vec<Noted>,
     pub(super) waiting: Vec<Option<Waiting>>,
+    /// Places in `waiting` that are free again.
+    free: Vec<u32>,
     pub(super) responses: Vec<Response>,
-    pub(super) halves: Vec<(Waiting, Response)>,
+    halves: Vec<Halves>,
     /// The regions that the bytes of `halves` are in, one behind the other.
-    pub(super) regions: Vec<u8>,
+    regions: Arc<Vec<u8>>,
     /// So many of `halves` are in them.
     in_regions: usize,
     pub(super) measures: Vec<Repeat>,
@@ -201,12 +219,35 @@ impl Journal {
 
     /// Notes a two-line pair. Its halves are handed on too: if a response line stood in an earlier
     /// chunk already, or the request was settled there, they must be joined anew.
-    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Waiting, response: Response, own: Repeat) {
+    #[inline]
+    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Waiting, response: &Response, own: Repeat) {
         self.measures.push(own);
-        self.halves.push((request, response));
+        let (begins, bytes, time) = (request.position.offset, response.bytes, response.time);
+        self.halves.push(Halves { text: request.text, begins, bytes, time });
         let (own, halves) = (self.measures.len() as u32 - 1, self.halves.len() as u32 - 1);
         let position = response.position;
         self.entries.push(Noted { identity, position, entry: Entry::Pair { slot, own, halves } });
+    }
+
+    /// The halves of a pair that was noted at `position` with that measure.
+    pub(super) fn part(&self, halves: u32, own: Repeat, position: Position) -> Option<(Waiting, Response)> {
+        let halves = self.halves.get(halves as usize)?;
+        let rank = Stage::RequestReceived.rank();
+        let mut request = Waiting {
+            kind: Kind::RequestLine,
+            rank,
+            stages: Stages::of(rank),
+            bytes: own.sum.bytes.saturating_sub(halves.bytes),
+            events: own.sum.events,
+            position: Position { offset: halves.begins, ..position },
+            text: halves.text.clone(),
+            origin: None,
+            lasting: false,
+            order: 0,
+            sequence: 0,
+        };
+        request.keep(&self.regions, &[]);
+        Some((request, Response { code: own.code, time: halves.time, bytes: halves.bytes, position }))
     }
 
     /// Takes out the earlier stages of a request that is about to be settled.
@@ -220,6 +261,7 @@ impl Journal {
             return None;
         }
         let waiting = place.take()?;
+        self.free.push(index);
         self.entries[waiting.order].entry = Entry::Gone;
         Some(waiting)
     }
@@ -236,12 +278,24 @@ impl Journal {
             self.entries.push(Noted { identity, position: stage.position, entry: Entry::Gone });
             return earlier.join(stage.into_waiting(earlier.order, earlier.sequence));
         }
-        let index = self.waiting.len() as u32;
-        self.open.insert(identity.0, index);
         let position = stage.position;
-        self.waiting.push(Some(stage.into_waiting(self.entries.len(), count as u64)));
+        let index = self.place(stage.into_waiting(self.entries.len(), count as u64));
+        self.open.insert(identity.0, index);
         self.entries.push(Noted { identity, position, entry: Entry::Waiting(index) });
         0
+    }
+
+    /// Finds a place for a waiting stage. Most are taken soon, so the places stay few and in the cache.
+    #[inline]
+    fn place(&mut self, stage: Waiting) -> u32 {
+        if let Some(index) = self.free.pop()
+            && let Some(place) = self.waiting.get_mut(index as usize)
+        {
+            *place = Some(stage);
+            return index;
+        }
+        self.waiting.push(Some(stage));
+        self.waiting.len() as u32 - 1
     }
 
     /// Notes a response line without a request line before it in the chunk.
@@ -267,36 +321,65 @@ impl Journal {
         self.entries.len() + self.passed
     }
 
-    /// The region is about to go: copies what still waits in it, or in what is held behind it.
+    /// The region is about to go: copies what still waits in it, or in what is held behind it. What is
+    /// held behind it goes too, so with any of that the halves of pairs are copied at once.
     pub fn keep(&mut self, region: &[u8], behind: &[u8]) {
         self.waiting.iter_mut().flatten().for_each(|waiting| waiting.keep(region, behind));
-        self.keep_halves(region, behind);
+        if !behind.is_empty() {
+            self.keep_halves(region, behind);
+        }
     }
 
-    /// Hardly ever does anybody ask for the halves of a pair again, so copying one by one what nearly
-    /// every byte belongs to is not worth its while.
-    fn keep_halves(&mut self, region: &[u8], behind: &[u8]) {
-        let base = self.regions.len();
-        let new = self.halves.get_mut(self.in_regions..).unwrap_or_default();
-        if new.is_empty() {
+    /// Copies the region for the halves of pairs that are in it. Hardly ever does anybody ask for them
+    /// again, so copying one by one what nearly every byte belongs to is not worth its while.
+    pub fn keep_halves(&mut self, region: &[u8], behind: &[u8]) {
+        if self.is_held() {
             return;
         }
-        if base > 0 {
-            for (request, _) in new {
-                if let Held::Region { at, .. } = &mut request.text {
-                    *at += base;
-                }
+        self.shift_halves(self.regions.len());
+        let regions = Arc::make_mut(&mut self.regions);
+        regions.extend_from_slice(region);
+        regions.extend_from_slice(behind);
+    }
+
+    /// Takes over the buffer in which the region is if the halves of pairs are in it, and leaves an empty one.
+    /// A buffer that is much larger than the region, or comes after another region, is copied from instead.
+    pub fn adopt(&mut self, buffer: &mut Vec<u8>, region: Range<usize>) {
+        if self.is_held() {
+            return;
+        }
+        if !self.regions.is_empty() || region.len() < buffer.len() / 2 {
+            return self.keep_halves(buffer.get(region).unwrap_or_default(), &[]);
+        }
+        self.shift_halves(region.start);
+        self.regions = Arc::new(std::mem::take(buffer));
+    }
+
+    /// Whether the bytes of all halves are held.
+    const fn is_held(&self) -> bool {
+        self.in_regions == self.halves.len()
+    }
+
+    /// The region of the newest halves will stand so far behind the first one's beginning.
+    fn shift_halves(&mut self, by: usize) {
+        let new = self.halves.get_mut(self.in_regions..).unwrap_or_default();
+        for halves in new.iter_mut().filter(|_| by > 0) {
+            if let Held::Region { at, .. } = &mut halves.text {
+                *at += by;
             }
         }
-        self.regions.extend_from_slice(region);
-        self.regions.extend_from_slice(behind);
         self.in_regions = self.halves.len();
+    }
+
+    /// The buffer that was taken over or copied to: whoever holds it when the journal is gone may use it again.
+    pub fn regions(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.regions)
     }
 
     /// Memory held, roughly.
     pub fn weight(&self) -> usize {
         let kept: usize = self.waiting.iter().flatten().map(|waiting| waiting.text().len() + 128).sum();
-        let kept = kept + self.regions.len() + self.halves.len() * size_of::<(Waiting, Response)>();
+        let kept = kept + self.regions.len() + self.halves.len() * size_of::<Halves>();
         let settled = self.measures.len() * size_of::<Repeat>();
         self.entries.len() * size_of::<Noted>() + settled + kept + self.responses.len() * size_of::<Response>()
     }
@@ -308,7 +391,8 @@ impl Journal {
         self.passed = 0;
         Journal {
             entries: take_alike(&mut self.entries),
-            waiting: take_alike(&mut self.waiting),
+            waiting: std::mem::take(&mut self.waiting),
+            free: std::mem::take(&mut self.free),
             responses: std::mem::take(&mut self.responses),
             halves: take_alike(&mut self.halves),
             regions: std::mem::take(&mut self.regions),
@@ -320,9 +404,10 @@ impl Journal {
     }
 }
 
-/// Takes a list and leaves an empty one with room for as many: the next chunk will hold much the same.
+/// Takes a list and leaves an empty one with room for a few more: the next chunk will hold much the same,
+/// and a list that grows is copied.
 fn take_alike<T>(list: &mut Vec<T>) -> Vec<T> {
-    let room = Vec::with_capacity(list.len());
+    let room = Vec::with_capacity(list.len() + list.len() / 8);
     std::mem::replace(list, room)
 }
 
@@ -381,5 +466,51 @@ impl Waiting {
             self.kind = later.kind;
         }
         repeats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal_of_a_pair(own: Repeat, position: impl Fn(u64) -> Position) -> Journal {
+        let mut journal = Journal::default();
+        let pending = Pending {
+            kind: Kind::RequestLine,
+            rank: Stage::RequestReceived.rank(),
+            text: (2, 7),
+            note: 0,
+            origin: None,
+            bytes: 8,
+            position: position(2),
+            lasting: false,
+        };
+        assert_eq!(journal.wait(Identity(1), pending), 0);
+        let request = journal.take(Identity(1)).expect("a request line");
+        let response = Response { code: own.code, time: own.time, bytes: 5, position: position(9) };
+        journal.pair(Identity(1), Slot(0), request, &response, own);
+        journal
+    }
+
+    #[test]
+    fn halves_are_found_again_however_their_bytes_are_held() {
+        let position = |offset| Position { source: 3, offset };
+        let sum = Amendment { bytes: 13, events: 1 };
+        let own = Repeat { sum, code: Some(200), time: Some(Timestamp(7)), ..Repeat::default() };
+        let ways: [fn(&mut Journal); 4] = [
+            |journal| journal.keep_halves(b"..REQUEST..", b""),
+            |journal| journal.keep_halves(b"..", b"REQUEST"),
+            |journal| journal.adopt(&mut b"--..REQUEST..".to_vec(), 2..13),
+            |journal| journal.adopt(&mut [b"--..REQUEST..".as_slice(), &[b' '; 99]].concat(), 2..13),
+        ];
+        for way in ways {
+            let mut journal = journal_of_a_pair(own, position);
+            way(&mut journal);
+            let (request, response) = journal.hand_on().part(0, own, position(9)).expect("a pair");
+            assert_eq!((request.text(), request.position), (&b"REQUEST"[..], position(2)));
+            assert_eq!((request.sum().bytes, request.sum().events, request.stages.count()), (8, 1, 1));
+            let of = |response: Response| (response.code, response.time, response.bytes, response.position);
+            assert_eq!(of(response), (Some(200), Some(Timestamp(7)), 5, position(9)));
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Fields {
     /// can be said to begin at 0. A record has at most 2^30 bytes.
     spans: [(u32, u32); KEYS.len()],
     /// One bit for each value that holds a backslash.
-    escaped: u16,
+    escaped: u32,
 }
 
 impl Fields {
@@ -71,7 +71,7 @@ impl Fields {
     pub(super) fn get<'a>(&self, line: &'a [u8], key: Key) -> Option<Quoted<'a>> {
         let (start, end) = self.spans[key as usize];
         let raw = line.get(start as usize..end as usize).filter(|_| start > 0)?;
-        Some(Quoted { raw, escaped: self.escaped >> key as u16 & 1 != 0 })
+        Some(Quoted { raw, escaped: self.escaped >> key as u32 & 1 != 0 })
     }
 
     /// Whether the record has the key.
@@ -83,7 +83,7 @@ impl Fields {
     #[inline(always)]
     fn set(&mut self, key: Key, start: usize, end: usize, escaped: bool) {
         self.spans[key as usize] = (start as u32, end as u32);
-        self.escaped |= u16::from(escaped) << key as u16;
+        self.escaped |= u32::from(escaped) << key as u32;
     }
 
     /// Reads pairs as a server writes them and tells where they end; without an answer `self`, which must
@@ -122,7 +122,7 @@ impl Fields {
         let Some(index) = KEYS.iter().position(|known| *known == key) else { return };
         if self.spans[index].0 == 0 {
             self.spans[index] = (start as u32, (start + value.raw.len()) as u32);
-            self.escaped |= u16::from(value.escaped) << index;
+            self.escaped |= u32::from(value.escaped) << index;
         }
     }
 }
@@ -145,7 +145,7 @@ impl Job for InOrder<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self) -> Option<usize> {
         let InOrder { text, at, fields } = self;
-        let mut cursor = Cursor { text, at, base: at, stops: 0, fields, isa: PhantomData::<I> };
+        let mut cursor = Cursor { text, at, base: at, stops: 0, slashes: 0, carry: 0, fields, isa: PhantomData::<I> };
         cursor.load()?;
         cursor.expect(Key::Id, b" id=\"")?;
         if cursor.accept(Key::Response, b" response=\"")?.is_none() {
@@ -159,9 +159,13 @@ impl Job for InOrder<'_, '_> {
 struct Cursor<'a, 'f, I> {
     text: &'a [u8],
     at: usize,
-    /// Where the sixty-four bytes begin that `stops` is about; never behind `at`.
+    /// Where the sixty-four bytes begin that these are about; never behind `at`, nor behind a backslash.
     base: usize,
+    /// The quotes that are not escaped, and the line feeds.
     stops: u64,
+    slashes: u64,
+    /// Whether the byte behind them is escaped, as a bit.
+    carry: u64,
     fields: &'f mut Fields,
     isa: PhantomData<I>,
 }
@@ -189,44 +193,40 @@ impl<I: Isa> Cursor<'_, '_, I> {
 
     /// Takes this key and its value, or gives up.
     #[inline(always)]
-    fn expect(&mut self, key: Key, literal: &[u8]) -> Option<()> {
+    fn expect<const N: usize>(&mut self, key: Key, literal: &[u8; N]) -> Option<()> {
         self.accept(key, literal)?
     }
 
     /// Takes this key and its value, if it is next; gives up where the value is not closed.
     #[inline(always)]
-    fn accept(&mut self, key: Key, literal: &[u8]) -> Option<Option<()>> {
-        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(literal)) {
+    fn accept<const N: usize>(&mut self, key: Key, literal: &[u8; N]) -> Option<Option<()>> {
+        if self.text.get(self.at..)?.first_chunk() != Some(literal) {
             return Some(None);
         }
-        let start = self.at + literal.len();
+        let start = self.at + N;
         self.at = start;
-        let mut escaped = false;
-        loop {
-            let stop = self.stop()?;
-            self.at = stop + 1;
-            match self.text[stop] {
-                b'"' => break self.fields.set(key, start, stop, escaped),
-                b'\\' if self.text.get(stop + 1) != Some(&b'\n') => {
-                    escaped = true;
-                    self.at = stop + 2;
-                }
-                _ => return None,
-            }
+        let escaped = self.pass_value()?;
+        if self.text.get(self.at) != Some(&b'"') {
+            return None;
         }
+        self.fields.set(key, start, self.at, escaped);
+        self.at += 1;
         Some(Some(()))
     }
 
-    /// The next quote, backslash or line feed.
+    /// Goes on to the quote that ends the value, or to a line feed; tells whether a backslash stands before it.
     #[inline(always)]
-    fn stop(&mut self) -> Option<usize> {
+    fn pass_value(&mut self) -> Option<bool> {
+        let mut escaped = false;
         loop {
             let ahead = self.at - self.base;
             if ahead < 64 {
-                let left = self.stops >> ahead;
-                if left != 0 {
-                    return Some(self.at + left.trailing_zeros() as usize);
+                let (stops, slashes) = (self.stops >> ahead, self.slashes >> ahead);
+                if stops != 0 {
+                    self.at += stops.trailing_zeros() as usize;
+                    return Some(escaped | (slashes & stops.wrapping_sub(1) != 0));
                 }
+                escaped |= slashes != 0;
                 self.at = self.base + 64;
             }
             self.base = self.at;
@@ -238,14 +238,35 @@ impl<I: Isa> Cursor<'_, '_, I> {
     #[inline(always)]
     fn load(&mut self) -> Option<()> {
         let rest = self.text.get(self.base..).filter(|rest| !rest.is_empty())?;
-        self.stops = match rest.first_chunk() {
-            Some(block) => I::marks(block) | I::equal(block, b'\n'),
-            None => {
-                let block = padded(rest, 0);
-                I::marks(&block) | I::equal(&block, b'\n')
-            }
-        };
+        match rest.first_chunk() {
+            Some(block) => self.look_at(block),
+            None => self.look_at(&padded(rest, 0)),
+        }
         Some(())
+    }
+
+    #[inline(always)]
+    fn look_at(&mut self, block: &[u8; 64]) {
+        let (marks, slashes) = (I::marks(block), I::equal(block, b'\\'));
+        (self.stops, self.slashes) = (marks, slashes);
+        if slashes | self.carry != 0 {
+            // A quote behind a backslash ends nothing; a line feed ends the line all the same.
+            let quotes = marks & I::equal(block, b'"') & !self.escaped(slashes);
+            self.stops = quotes | marks & I::equal(block, b'\n');
+        }
+    }
+
+    /// The bytes that stand behind a backslash which itself does not, by an addition that carries through runs.
+    /// Whether the next block begins with one is kept.
+    #[inline(always)]
+    fn escaped(&mut self, slashes: u64) -> u64 {
+        const EVEN: u64 = 0x5555_5555_5555_5555;
+        let slashes = slashes & !self.carry;
+        let behind = slashes << 1 | self.carry;
+        let odd_starts = slashes & !EVEN & !behind;
+        let (ends, overflow) = odd_starts.overflowing_add(slashes);
+        self.carry = u64::from(overflow);
+        (EVEN ^ ends << 1) & behind
     }
 }
 

@@ -33,18 +33,20 @@ impl<'a> Quoted<'a> {
     }
 
     /// The bytes meant.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes(self, arena: &'a Bump) -> &'a [u8] {
-        if !self.escaped {
-            return self.raw;
-        }
+        if self.escaped { self.unescaped(arena) } else { self.raw }
+    }
+
+    #[cold]
+    fn unescaped(self, arena: &'a Bump) -> &'a [u8] {
         let mut out = BumpVec::with_capacity_in(self.raw.len(), arena);
         unescape(self.raw, &mut |bytes| out.extend_from_slice_copy(bytes));
         out.into_bump_slice()
     }
 
     /// The text meant.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(self, arena: &'a Bump) -> Text<'a> {
         Text::plain(self.bytes(arena))
     }
