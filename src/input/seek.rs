@@ -1,8 +1,8 @@
 //! Finds where in a plain file a time window lies, without reading the file.
 //!
 //! An API server writes its log as stages are reached, so event times hardly ever go back. That is
-//! not taken for granted: the file is *probed* at regular places, each probe being the first event
-//! that can be read behind it. Only where all probes are in order, but for a jitter that is
+//! not taken for granted: the file is *probed* at regular places, each probe being an event
+//! whose line begins between its place and the next. Only where all probes are in order, but for a jitter that is
 //! measured and bounded, is anything left out, and then only what lies beyond a probe that is
 //! outside the window by more than the slack, with one more stretch between probes kept on either
 //! side. What is proved is the order of the probes; that what stands between two of them is in
@@ -199,19 +199,28 @@ impl Probe<'_> {
     /// An event whose line begins in `at..end`: the first whose line is short where a probe falls, or if there
     /// is none, the first of all, however long it is, within reason.
     fn look(&mut self, at: u64, end: u64) -> io::Result<Sight> {
-        for place in (at..end).step_by(STRIDE as usize) {
-            let sight = self.look_for(place, end, LONG)?;
+        let (mut place, mut unread) = (at, None);
+        while place < end {
+            let (sight, reached) = self.look_for(place, end, LONG)?;
             if sight != Sight::Nothing {
                 return Ok(sight);
             }
+            // Lines that are no events are read once; only what is too long is passed over.
+            if reached == place {
+                unread = unread.or(Some(place));
+            }
+            place = if reached > place { reached } else { place + STRIDE };
         }
         let most = 2 * (end - at) as usize + FIRST_READ;
-        if most > LONG { self.look_for(at, end, most) } else { Ok(Sight::Nothing) }
+        match unread.filter(|_| most > LONG) {
+            Some(from) => Ok(self.look_for(from, end, most)?.0),
+            None => Ok(Sight::Nothing),
+        }
     }
 
-    /// The first event whose line begins in `at..end`, if `most` bytes are enough to find it. If they are few, a
-    /// line must begin in what is read first.
-    fn look_for(&mut self, at: u64, end: u64, most: usize) -> io::Result<Sight> {
+    /// The first event whose line begins in `at..end`, if `most` bytes are enough to find it, and how far all
+    /// lines are read. If `most` is little, a line must begin in what is read first.
+    fn look_for(&mut self, at: u64, end: u64, most: usize) -> io::Result<(Sight, u64)> {
         // The byte before tells whether a line begins at the place itself.
         let base = at.saturating_sub(1);
         self.buffer.clear();
@@ -225,14 +234,14 @@ impl Probe<'_> {
             {
                 let sight = self.read(start, feed + 1, base);
                 if sight != Sight::Nothing {
-                    return Ok(sight);
+                    return Ok((sight, at));
                 }
                 line = Some(start + feed + 1);
             }
-            let reached = base + line.unwrap_or(self.buffer.len()) as u64;
-            let hopeless = line.is_none() && most <= LONG;
+            let reached = line.map_or(at, |line| base + line as u64);
+            let hopeless = line.is_none() && (most <= LONG || base + self.buffer.len() as u64 >= end);
             if ended || reached >= end || wanted >= most || hopeless {
-                return Ok(Sight::Nothing);
+                return Ok((Sight::Nothing, reached));
             }
             wanted *= 4;
         }
@@ -336,5 +345,24 @@ mod tests {
         assert_eq!(start(0), Some(45 * 1024));
         assert_eq!(start(5), Some(44 * 1024), "eight times 5 s");
         assert_eq!(start(11), None);
+    }
+
+    #[test]
+    fn an_event_is_seen_behind_any_lines() {
+        let event = "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"auditID\":\"a\",\
+                     \"stageTimestamp\":\"1970-01-01T00:00:07.000000Z\"}\n";
+        let (foreign, long) = ("klog says what it says\n".repeat(9000), "x".repeat(90_000) + "\n");
+        for before in ["", "\n", "klog\n", &foreign, &long, &(foreign.clone() + &long), &(long.clone() + &foreign)] {
+            let text = ["cut\n", before, event, &long].concat();
+            let path = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(path.path(), &text).unwrap();
+            let (file, length) = (Section::whole(path.reopen().unwrap()), text.len() as u64);
+            let mut probe = Probe { file: &file, length, buffer: Vec::new(), arena: Bump::new() };
+            let offset = 4 + before.len() as u64;
+            let seen = Sight::Event(Found { offset, time: 7 * SECOND });
+            assert_eq!(probe.look(1, length).unwrap(), seen, "{}", before.len());
+            assert_eq!(probe.look(offset, offset + 1).unwrap(), seen);
+            assert_eq!(probe.look(1, offset).unwrap(), Sight::Nothing);
+        }
     }
 }

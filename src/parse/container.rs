@@ -324,6 +324,39 @@ mod tests {
         assert!(refused > 5_000, "most changes break something");
     }
 
+    /// A value whose tokens stand anywhere in windows and batches, between strings of any length.
+    fn stretched(random: &mut Random) -> Vec<u8> {
+        let (mut text, members) = (b"{\"\":[".to_vec(), random.below(120));
+        let longest = [1, 20, 200, 3000][random.below(4)];
+        for _ in 0..members {
+            let string = "y\\\\\\\"".repeat(random.below(longest) / 5);
+            text.extend_from_slice(format!("\"{string}\",").as_bytes());
+            random.container(5, true, &mut text);
+            text.extend_from_slice(&b",-1.5e3,true,["[..[1, 8, 13, 14][random.below(4)]]);
+            if text.ends_with(b"[") {
+                random.container(6, false, &mut text);
+                text.extend_from_slice(b"],");
+            }
+        }
+        text.extend_from_slice(b"0]}");
+        text
+    }
+
+    #[test]
+    fn long_ones_wherever_windows_end() {
+        let mut random = Random(3);
+        for _ in 0..300 {
+            let mut text = stretched(&mut random);
+            let length = text.len();
+            assert_eq!(proved(&text), Some(length), "{}", String::from_utf8_lossy(&text));
+            let places: Vec<usize> = (0..length).filter(|&at| b"{}[],:.e".contains(&text[at])).collect();
+            let place = places[random.below(places.len())];
+            text[place] = b"{}[],:1\"\\"[random.below(9)];
+            let found = proved(&text);
+            assert!(found.is_none() || found == scanned(&text), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+
     #[test]
     fn nesting_as_deep_as_the_stack() {
         for depth in [1, 2, 31, 32, 33, 63, 64] {

@@ -1,11 +1,12 @@
 //! Bytes as bits: sixty-four bytes at a time become one word for each class of byte.
 //!
 //! This is the crate's one module with `unsafe` code. Two things are proved here, and nothing else
-//! is needed: vector instructions only run on a processor that has them, and they only read the
-//! array they are given.
+//! is needed: vector instructions only run on a processor that has them, and they only read and
+//! write the arrays they are given.
 //!
-//! - The loads take a reference to sixty-four (or sixteen) bytes, which is valid for exactly that many;
-//!   all of them are unaligned loads. Everything else works on registers.
+//! - Each load takes a reference to an array of as many bytes as it reads (sixteen, sixty-four, or the 128 of a
+//!   table), and the one store a mutable reference to sixty-four; none of them needs alignment. Everything
+//!   else works on registers.
 //! - An [`Isa`] is only ever named in [`at`], inside a function that enables its features, and that
 //!   function is only called for a [`Level`] that [`Level::best`] or [`Level::available`] found on the
 //!   running processor. The types [`Avx512`] and [`Avx2`] are private, so nobody else can name them.
