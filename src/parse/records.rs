@@ -260,7 +260,8 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
     fn sifted(&mut self, at: usize) -> Option<usize> {
         let sieve = self.visitor.sieve()?;
         // Of a line with many records only the first is at its start: so none is searched twice.
-        if self.carry.in_nul_run || at > 0 && self.region[at - 1] != b'\n' {
+        let starts_line = if at == 0 { self.carry.column == 0 } else { self.region[at - 1] == b'\n' };
+        if self.carry.in_nul_run || !starts_line {
             return None;
         }
         let end = sieve.plain_line(self.region, at)?;
