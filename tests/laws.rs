@@ -212,7 +212,8 @@ fn laws_hold_for_stats() {
         stats
     };
     let show = |stats: Stats| {
-        let Stats { count, events, bytes, codes, latency, first, last } = stats;
+        let Stats { count, events, bytes, codes, latency, span } = stats;
+        let (first, last) = (span.first(), span.last());
         format!("{count} {events} {bytes} {:?} {:?} {first:?} {last:?}", codes.sorted(), latency.summary())
     };
     let join = |mut left: Stats, right: Stats| {

@@ -122,7 +122,8 @@ impl Span {
 /// the only one, and stands here beside the other counts.
 #[derive(Clone, Debug, Default)]
 pub struct Codes {
-    first: Option<(i32, u64)>,
+    first: Option<i32>,
+    firsts: u64,
     others: Option<Box<Others>>,
 }
 
@@ -133,10 +134,10 @@ impl Codes {
     /// Counts a code.
     #[inline]
     pub fn add(&mut self, code: i32, count: u64) {
-        match &mut self.first {
-            Some((known, sum)) if *known == code => *sum += count,
-            Some(_) => self.add_other(code, count),
-            first => *first = Some((code, count)),
+        if *self.first.get_or_insert(code) == code {
+            self.firsts += count;
+        } else {
+            self.add_other(code, count);
         }
     }
 
@@ -149,25 +150,30 @@ impl Codes {
     }
 
     fn take(&mut self, code: i32) {
-        let others = self.others.iter_mut().flat_map(|others| &mut others.0);
-        if let Some((_, sum)) = self.first.iter_mut().chain(others).find(|(known, _)| *known == code) {
+        if self.first == Some(code) {
+            self.firsts = self.firsts.saturating_sub(1);
+            return;
+        }
+        let mut others = self.others.iter_mut().flat_map(|others| &mut others.0);
+        if let Some((_, sum)) = others.find(|(known, _)| *known == code) {
             *sum = sum.saturating_sub(1);
         }
     }
 
     fn merge(&mut self, other: &Codes) {
-        for &(code, count) in other.all() {
+        for (code, count) in other.all() {
             self.add(code, count);
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &(i32, u64)> {
-        self.first.iter().chain(self.others.iter().flat_map(|others| &others.0))
+    fn all(&self) -> impl Iterator<Item = (i32, u64)> {
+        let others = self.others.iter().flat_map(|others| others.0.iter().copied());
+        self.first.map(|code| (code, self.firsts)).into_iter().chain(others)
     }
 
     /// In order of code.
     pub fn sorted(&self) -> BTreeMap<i32, u64> {
-        self.all().copied().filter(|&(_, count)| count > 0).collect()
+        self.all().filter(|&(_, count)| count > 0).collect()
     }
 }
 
@@ -334,6 +340,11 @@ mod tests {
         let mut latencies = Latencies::default();
         values.into_iter().for_each(|us| latencies.record(us));
         latencies
+    }
+
+    #[test]
+    fn counts_and_a_hash_fill_two_lines_of_the_cache() {
+        assert_eq!(size_of::<Stats>(), 120);
     }
 
     #[test]
