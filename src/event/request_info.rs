@@ -543,7 +543,8 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let pick = (state >> 33) as usize;
                 // Few of the bytes that end a path.
-                text.push(if pick % 5 > 0 { b"abc/"[pick / 8 % 4] } else { alphabet[pick / 8 % alphabet.len()] });
+                let bytes: &[u8] = if pick.is_multiple_of(5) { alphabet } else { b"abc/" };
+                text.push(bytes[pick / 8 % bytes.len()]);
             }
             let (mut one, mut two) = ([&b""[..]; SEGMENTS], [&b""[..]; SEGMENTS]);
             let Some((count, query)) = cut_plain(Text::plain(&text), &mut one) else { continue };

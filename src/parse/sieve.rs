@@ -171,7 +171,10 @@ mod tests {
         let far = Sieve::new(&[long.as_bytes()]).unwrap();
         assert_eq!(one.plain_line(b"mallory@example.com\nanna", 0), Some(19));
         assert_eq!(one.plain_line(b"bert anna\n", 0), None);
-        assert_eq!(far.plain_line(format!("{}{}\n", &long[1..], "x".repeat(200)).as_bytes(), 0), Some(294));
+        assert_eq!(
+            far.plain_line(format!("{}{}\n", long.trim_start_matches('m'), "x".repeat(200)).as_bytes(), 0),
+            Some(294)
+        );
         assert_eq!(far.plain_line(format!("x{long}{}\n", "x".repeat(200)).as_bytes(), 0), None);
         for before in 0..140 {
             for (middle, plain) in
