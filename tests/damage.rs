@@ -6,7 +6,7 @@ mod common;
 use auditq::parse::records::{Bucket, is_definite_start};
 use common::library::{Reading, blocks, streamed, whole};
 use common::random::Random;
-use common::{files_below, put, root, scratch, shared_corpus, testdata};
+use common::{auditq, files_below, gzip, put, root, scratch, shared_corpus, testdata};
 
 /// All test logs as they lie there, compressed ones too: as plain bytes they are garbage, which is welcome here.
 fn logs() -> Vec<(String, Vec<u8>)> {
@@ -358,6 +358,58 @@ fn attacks_on_the_reader_end_and_add_up() {
         let reading = whole(&bytes);
         sound(&reading, bytes.len(), what);
     }
+}
+
+/// Reads a log by every road, and returns how many events were told, the exit status, and the messages
+/// without the log's name.
+fn by_every_road(folder: &std::path::Path, log: &[u8]) -> (usize, Option<i32>, String) {
+    let path = put(folder, "audit.log.gz", log);
+    let read = |input: &str, stdin: &[u8], how: &[&str]| {
+        let output = auditq(&[&["query", "--events", "-o", "json", input], how].concat(), stdin);
+        (output.text().lines().count(), output.code, output.stderr.replace(input, "LOG").replace("<stdin>", "LOG"))
+    };
+    let first = read(&path, b"", &["--threads", "1"]);
+    for size in ["1", "100", "5000", "524288"] {
+        assert_eq!(read(&path, b"", &["--threads", "3", "--chunk-size", size]), first, "chunks of {size}");
+    }
+    let piped = read("-", log, &[]);
+    assert_eq!((piped.0, piped.1), (first.0, first.1), "{}", piped.2);
+    first
+}
+
+#[test]
+fn a_gzip_member_with_a_wrong_checksum_is_told_and_costs_no_other() {
+    let (folder, log) = (scratch("damage-checksum"), testdata("json/cluster.log"));
+    let (all, code, said) = by_every_road(&folder, &gzip(&log));
+    assert_eq!((all > 300, code), (true, Some(0)), "{said}");
+    let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+    let ends = [100, 300, lines.len()];
+    let members = |wrong: usize, byte: usize| {
+        let mut packed: Vec<u8> = Vec::new();
+        for (index, from) in [0, ends[0], ends[1]].into_iter().enumerate() {
+            packed.extend(gzip(&lines[from..ends[index]].concat()));
+            let end = packed.len();
+            packed[end - byte] ^= u8::from(index == wrong);
+        }
+        packed
+    };
+    for wrong in 0..ends.len() {
+        // The checksum, and the length behind it.
+        for byte in [8, 4] {
+            let (events, code, said) = by_every_road(&folder, &members(wrong, byte));
+            assert_eq!((events, code), (all, Some(3)), "member {wrong}: {said}");
+            let told = "1: compressed data is damaged: corrupt gzip stream does not have a matching checksum";
+            assert!(said.contains(&format!("LOG:{}:{told}", lines.len() + 1)), "member {wrong}: {said}");
+        }
+    }
+    assert_eq!(by_every_road(&folder, &members(3, 8)).1, Some(0));
+    // Many short members, of which one is wrong.
+    let mut packed: Vec<Vec<u8>> = lines.iter().map(|line| gzip(line)).collect();
+    let end = packed[200].len();
+    packed[200][end - 8] ^= 1;
+    let (events, code, said) = by_every_road(&folder, &packed.concat());
+    assert_eq!((events, code), (all, Some(3)), "{said}");
+    assert!(said.contains("compressed data is damaged"), "{said}");
 }
 
 #[test]

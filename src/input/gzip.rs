@@ -4,7 +4,8 @@
 //! Headers and inflating are flate2's. Its own reader of members computes the checksum with
 //! zlib-rs, which takes a sixth of the time that inflating takes; crc32fast needs a fifth of that.
 //! And it drops what a call has decoded before it finds the data damaged; here that is kept, however
-//! much is decoded in one call.
+//! much is decoded in one call. Members behind one with a wrong checksum are read like all others:
+//! each stands for itself.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -22,6 +23,8 @@ pub(super) struct Members<R> {
     state: State,
     /// Checksum and length of the one body, where they do not stand behind it.
     known: Option<(u32, u32)>,
+    /// Whether a member was not what its trailer says.
+    is_wrong: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,7 @@ enum State {
 impl<R: BufRead> Members<R> {
     pub(super) fn new(reader: R) -> Self {
         let (inflate, checksum) = (Decompress::new(false), Hasher::new());
-        Members { reader, inflate, checksum, length: 0, state: State::Header, known: None }
+        Members { reader, inflate, checksum, length: 0, state: State::Header, known: None, is_wrong: false }
     }
 
     /// Reads a single body without header or trailer, of which checksum and length are known.
@@ -80,12 +83,7 @@ impl<R: BufRead> Members<R> {
     fn end(&mut self) -> io::Result<()> {
         self.state = State::End;
         let seen = (self.checksum.clone().finalize(), self.length);
-        if self.known.map_or_else(|| self.trailer(), Ok)? != seen {
-            return Err(io::Error::new(
-                ErrorKind::InvalidInput,
-                "corrupt gzip stream does not have a matching checksum",
-            ));
-        }
+        self.is_wrong |= self.known.map_or_else(|| self.trailer(), Ok)? != seen;
         if self.known.is_none() && !self.reader.fill_buf()?.is_empty() {
             self.state = State::Header;
         }
@@ -103,8 +101,8 @@ impl<R: BufRead> Members<R> {
     }
 }
 
-impl<R: BufRead> Read for Members<R> {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+impl<R: BufRead> Members<R> {
+    fn read_on(&mut self, target: &mut [u8]) -> io::Result<usize> {
         while !target.is_empty() {
             match self.state {
                 State::Header => self.begin()?,
@@ -122,6 +120,24 @@ impl<R: BufRead> Read for Members<R> {
         Ok(0)
     }
 }
+
+impl<R: BufRead> Read for Members<R> {
+    /// A wrong checksum is told at the end, or instead of what else ends the reading.
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let result = self.read_on(target);
+        let is_over = match &result {
+            Ok(got) => *got == 0 && !target.is_empty(),
+            Err(error) => error.kind() != ErrorKind::Interrupted,
+        };
+        if is_over && std::mem::take(&mut self.is_wrong) {
+            return Err(io::Error::new(ErrorKind::InvalidInput, MISMATCH));
+        }
+        result
+    }
+}
+
+/// What is told of a member that is not what its trailer says.
+const MISMATCH: &str = "corrupt gzip stream does not have a matching checksum";
 
 /// Reads a member's header. flate2's decoder does that when it is made, and only then.
 fn read_header(reader: &mut impl BufRead) -> io::Result<()> {
@@ -177,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_checksum_costs_no_other_member() {
+        let (mut packed, text) = three();
+        let first = packed.windows(2).skip(1).position(|bytes| bytes == [0x1f, 0x8b]).expect("another member") + 1;
+        packed[first - 8] ^= 1;
+        for step in [1, 7, 100_000] {
+            let (all, error) = drain(Members::new(&packed[..]), step);
+            assert_eq!(all, text);
+            assert!(error.is_some_and(|words| words.ends_with(MISMATCH)), "told once all is read");
+        }
+    }
+
+    #[test]
     fn damage_is_told_as_flate2_tells_it_and_what_stands_before_it_is_kept() {
         let (packed, _) = three();
         for at in 0..packed.len() {
@@ -189,7 +217,10 @@ mod tests {
                 assert_eq!(drain(Members::new(damaged), 1), (whole.clone(), error.clone()), "changed at {at}");
                 // Byte by byte, flate2 drops no more than the last.
                 let (expected, told) = drain(MultiGzDecoder::new(damaged), 1);
-                assert!(whole.starts_with(&expected) && whole.len() - expected.len() < 2, "changed at {at}");
+                // Behind a member that is only wrong, it does not read on.
+                let is_wrong = error.as_ref().is_some_and(|words| words.ends_with(MISMATCH));
+                let fits = is_wrong || whole.len() - expected.len() < 2;
+                assert!(whole.starts_with(&expected) && fits, "changed at {at}");
                 assert_eq!(error, told, "changed at {at}");
             }
         }
