@@ -291,7 +291,6 @@ impl Latencies {
         let mut all = self.clone();
         let earlier = all.put_away(None);
         let [p50, p90, p99] = if earlier.is_large() {
-            earlier.many.count();
             earlier.many.percentiles(ASKED).map(|us| us.min(self.max))
         } else {
             earlier.few.sort_unstable();

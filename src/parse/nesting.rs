@@ -9,7 +9,7 @@
 
 use super::simd::Isa;
 
-/// Turns in the order they stand in, one bit each in each of three words.
+/// Turns in the order they stand in, one bit each in each of four words.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Turns {
     /// It opens a container.

@@ -11,7 +11,7 @@
 //! Line feeds are kept wherever they stand: no encoder writes one into a string, so it can only be a tear,
 //! and where it stands in an outline nothing may stand. There are more of them behind the end of the text.
 
-use super::simd::{Isa, Quotes};
+use super::simd::{Isa, Quotes, escaped};
 
 /// Bytes classified at once.
 const BATCH: usize = 6 * 64;
@@ -64,31 +64,12 @@ impl Strings {
     #[inline(always)]
     fn outline<I: Isa>(&mut self, block: &[u8; 64]) -> u64 {
         let Quotes { quote, slash, line_feed } = I::quotes(block);
-        let quote = quote & !self.escaped_bytes(slash);
+        let quote = quote & !escaped(slash, &mut self.escaped);
         // From the opening quote to the last byte before the closing one.
         let inside = I::prefix_xor(quote) ^ self.inside;
         self.inside = ((inside as i64) >> 63) as u64;
         self.base += 64;
         !(inside ^ quote) | line_feed
-    }
-
-    /// The bytes that stand behind an odd number of backslashes.
-    #[inline(always)]
-    fn escaped_bytes(&mut self, slash: u64) -> u64 {
-        let behind = slash << 1 | self.escaped;
-        if slash & behind == 0 {
-            // None of them stands behind another.
-            self.escaped = slash >> 63;
-            return behind;
-        }
-        // A run of backslashes that begins on an odd place is flipped by the subtraction, so that in
-        // every run the bytes that are escaped, and the one behind it if it is, end up set.
-        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-        let potential = slash & !self.escaped;
-        let codes = (potential << 1 | ODD).wrapping_sub(potential) ^ ODD;
-        let escaped = codes ^ (slash | self.escaped);
-        self.escaped = (codes & slash) >> 63;
-        escaped
     }
 }
 

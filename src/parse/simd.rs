@@ -87,6 +87,26 @@ pub(super) trait Isa {
     fn prefix_xor(bits: u64) -> u64;
 }
 
+/// The bytes that stand behind an odd number of backslashes. `carry` is one if the first byte is escaped by
+/// the block before, and then if the first byte of the next block is.
+#[inline(always)]
+pub(super) const fn escaped(slashes: u64, carry: &mut u64) -> u64 {
+    let behind = slashes << 1 | *carry;
+    if slashes & behind == 0 {
+        // None of them stands behind another.
+        *carry = slashes >> 63;
+        return behind;
+    }
+    // A run of backslashes that begins on an odd place is flipped by the subtraction, so that in
+    // every run the bytes that are escaped, and the one behind it if it is, end up set.
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let potential = slashes & !*carry;
+    let codes = (potential << 1 | ODD).wrapping_sub(potential) ^ ODD;
+    let escaped = codes ^ (slashes | *carry);
+    *carry = (codes & slashes) >> 63;
+    escaped
+}
+
 /// Work that is compiled once for each way to classify bytes.
 pub(super) trait Job {
     /// What it gives.

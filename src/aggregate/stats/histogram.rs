@@ -33,7 +33,7 @@ impl Histogram {
     }
 
     /// Counts what is listed.
-    pub(super) fn count(&mut self) {
+    fn count(&mut self) {
         let (Some(&low), Some(&high)) = (self.fresh.iter().min(), self.fresh.iter().max()) else { return };
         self.widen(low.into(), usize::from(high) + 1);
         for bucket in self.fresh.drain(..) {
@@ -86,8 +86,9 @@ impl Histogram {
     }
 
     /// The values at these percentages, which rise, by nearest rank: of each the largest that its bucket
-    /// holds. All must have been [counted](Histogram::count).
-    pub(super) fn percentiles<const N: usize>(&self, percents: [u64; N]) -> [u64; N] {
+    /// holds.
+    pub(super) fn percentiles<const N: usize>(&mut self, percents: [u64; N]) -> [u64; N] {
+        self.count();
         let total: u64 = self.counts.iter().map(|&count| u64::from(count)).sum();
         let mut places = self.counts.iter().enumerate();
         let (mut at, mut sum) = (self.base, 0);

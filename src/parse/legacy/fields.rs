@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use super::Problem;
 use super::quoted::Quoted;
 use crate::parse::outline::padded;
-use crate::parse::simd::{self, Isa, Job, Level};
+use crate::parse::simd::{self, Isa, Job, Level, escaped};
 
 /// A key that a server writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -251,22 +251,9 @@ impl<I: Isa> Cursor<'_, '_, I> {
         (self.stops, self.slashes) = (marks, slashes);
         if slashes | self.carry != 0 {
             // A quote behind a backslash ends nothing; a line feed ends the line all the same.
-            let quotes = marks & I::equal(block, b'"') & !self.escaped(slashes);
+            let quotes = marks & I::equal(block, b'"') & !escaped(slashes, &mut self.carry);
             self.stops = quotes | marks & I::equal(block, b'\n');
         }
-    }
-
-    /// The bytes that stand behind a backslash which itself does not, by an addition that carries through runs.
-    /// Whether the next block begins with one is kept.
-    #[inline(always)]
-    fn escaped(&mut self, slashes: u64) -> u64 {
-        const EVEN: u64 = 0x5555_5555_5555_5555;
-        let slashes = slashes & !self.carry;
-        let behind = slashes << 1 | self.carry;
-        let odd_starts = slashes & !EVEN & !behind;
-        let (ends, overflow) = odd_starts.overflowing_add(slashes);
-        self.carry = u64::from(overflow);
-        (EVEN ^ ends << 1) & behind
     }
 }
 
