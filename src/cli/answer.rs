@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::args::{CommonArgs, FilterArgs, InputArgs};
-use super::config::{Command, Config, filter, finish, format, unit};
+use super::config::{Command, Config, finish, format};
+use super::filter::{filter, unit};
 use crate::query::Filter;
 use crate::render::answer::AnswerFormat;
 

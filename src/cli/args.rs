@@ -1,20 +1,21 @@
-//! Flags as typed.
+//! Flags as typed: the commands, and the flags that several of them have.
 
 use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::answer::{AnswerArgs, LogArgs};
 use super::compare::{COMPARE_EXAMPLES, CompareArgs};
 use super::denied::{DENIED_EXAMPLES, DeniedArgs};
 use super::disruptions::{DISRUPTIONS_EXAMPLES, DisruptionsArgs};
 use super::history::{HISTORY_EXAMPLES, HistoryArgs};
+use super::inspect::{INSPECT_EXAMPLES, InspectArgs};
+use super::query::{QUERY_EXAMPLES, QueryArgs};
 use super::rbac::{RBAC_EXAMPLES, RbacArgs};
 use super::receive::{RECEIVE_EXAMPLES, ReceiveArgs};
 use super::sessions::{SESSIONS_EXAMPLES, SessionsArgs};
 use super::show::{SHOW_EXAMPLES, ShowArgs};
-use super::views::ViewArgs;
+use super::summary::{SUMMARY_EXAMPLES, SummaryArgs};
 
 /// Fast, truthful analysis of Kubernetes audit logs.
 ///
@@ -73,34 +74,6 @@ pub(super) enum Sub {
     },
 }
 
-const QUERY_EXAMPLES: &str = "\
-Examples:
-  auditq query --verb delete -r deploy/nginx -n shop audit.log     who deleted it, and when
-  auditq query -u 'bob*' --since 2026-03-09T08:00Z /var/log/kubernetes/audit/
-  kubectl -n kube-system logs kube-apiserver-cp1 | auditq query --failed
-  auditq query -f --verb delete /var/log/kubernetes/audit/         as it happens, through rotation
-  auditq query -r pods/exec -o wide audit.log                      also the sessions still open
-  auditq query --code 5xx --sort-by latency --reverse --limit 20 audit.log
-  auditq query -r secrets -o json audit.log | jq .user.username    the original events";
-
-const SUMMARY_EXAMPLES: &str = "\
-Examples:
-  auditq summary audit.log                                         one screen that names what dominates
-  auditq summary --brief audit.log                                 the same in a few sentences
-  auditq summary --by user,verb,code --decision forbid audit.log   who is refused what, how often
-  auditq summary --by sourceIP,userAgent --code 401 audit.log      who fails to log in, from where
-  auditq summary --every 5m --by code -o csv audit.log             over time, for a spreadsheet
-  auditq summary --by user,verb --sort-by size audit.log           who fills the disk
-  auditq summary -f --by user,verb audit.log                       live, until interrupted
-  auditq summary --trackers audit.log                              where the time of slow requests goes
-  auditq summary --slowest 10 --verb list audit.log                which lists took longest
-  auditq summary --deprecated --removed-in 1.32 audit.log          who breaks when the cluster is upgraded";
-
-const INSPECT_EXAMPLES: &str = "\
-Examples:
-  auditq inspect /var/log/kubernetes/audit/    what each file covers, and what could not be read
-  auditq inspect -o json *.gz | jq .evidence   where every byte went";
-
 /// The completion script of a shell.
 pub fn completion_script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
@@ -109,101 +82,10 @@ pub fn completion_script(shell: Shell) -> Vec<u8> {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct QueryArgs {
-    #[command(flatten)]
-    pub(super) input: InputArgs,
-    #[command(flatten)]
-    pub(super) follow: FollowArgs,
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-    #[command(flatten)]
-    pub(super) common: CommonArgs,
-    /// Output format: table, wide, json, yaml, csv, raw, name, custom-columns=HEADER:.path,…, jsonpath=TEMPLATE;
-    /// names (names=json, names=csv): the users, addresses, agents and objects to look at next
-    #[arg(short, long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
-    pub(super) output: String,
-    /// Sort rows by time, start, user, verb, resource, namespace, name, code, latency, or a path such as .userAgent;
-    /// without it rows come in input order, as they are read
-    #[arg(long, value_name = "KEY", help_heading = "Output")]
-    pub(super) sort_by: Option<String>,
-    /// Reverse the order of --sort-by (time, if that is not given)
-    #[arg(long, help_heading = "Output")]
-    pub(super) reverse: bool,
-    /// Stop after this many rows
-    #[arg(long, value_name = "N", help_heading = "Output", conflicts_with = "tail", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) limit: Option<u64>,
-    /// Print only the last N rows; in input order requests that never ended come last
-    #[arg(long, value_name = "N", help_heading = "Output")]
-    pub(super) tail: Option<usize>,
-    /// Also print N requests before each that matches, whether they match or not (files and pipes, in input order)
-    #[arg(short = 'B', long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
-    pub(super) before_context: Option<u16>,
-    /// Also print N requests after each that matches; -A is --all-namespaces, as in kubectl
-    #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
-    pub(super) after_context: Option<u16>,
-    /// Also print N requests before and after each that matches
-    #[arg(short = 'C', long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(0..=10_000))]
-    pub(super) context: Option<u16>,
-    /// Leave out the header row
-    #[arg(long, help_heading = "Output")]
-    pub(super) no_headers: bool,
-    /// Exit with status 1 when nothing matches
-    #[arg(long, help_heading = "Output")]
-    pub(super) exit_status: bool,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct SummaryArgs {
-    #[command(flatten)]
-    pub(super) log: LogArgs,
-    #[command(flatten)]
-    pub(super) follow: FollowArgs,
-    /// Group by these keys, most requests first (for rows in order of time use --every): user, group, as, verb, resource, subresource, apiGroup, namespace, name, code, decision,
-    /// stage, level, userAgent, sourceIP, uri, path, node, source, host, pod, stream, cluster, file, format,
-    /// minute, hour, day
-    #[arg(long, value_name = "KEYS", value_delimiter = ',', help_heading = "Output")]
-    pub(super) by: Vec<String>,
-    /// A few plain sentences: what dominates, and what stands out
-    #[arg(long, conflicts_with_all = ["by", "every", "top"], help_heading = "Output")]
-    pub(super) brief: bool,
-    /// Over time: one row per period of this length (5m, 1h), for each group
-    #[arg(long, value_name = "PERIOD", help_heading = "Output")]
-    pub(super) every: Option<String>,
-    /// Show this many groups (default: 20 in tables, all in JSON and CSV)
-    #[arg(long, value_name = "N", help_heading = "Output")]
-    pub(super) top: Option<usize>,
-    /// With --by, which groups come first: those with the largest requests (default), size, p50, p90, p99 or max
-    #[arg(long, value_name = "COLUMN", help_heading = "Output")]
-    pub(super) sort_by: Option<String>,
-    #[command(flatten)]
-    pub(super) view: ViewArgs,
-    #[command(flatten)]
-    pub(super) answer: AnswerArgs,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct InspectArgs {
-    #[command(flatten)]
-    pub(super) input: InputArgs,
-    #[command(flatten)]
-    pub(super) common: CommonArgs,
-    /// Output format: table, json, csv
-    #[arg(short, long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
-    pub(super) output: String,
-}
-
-#[derive(Args, Debug)]
 pub(super) struct InputArgs {
     /// Files or directories; none, or `-`, is standard input
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct FollowArgs {
-    /// Read on while the logs are written, through rotation, and new logs in directories, until interrupted
-    #[arg(short, long)]
-    pub(super) follow: bool,
 }
 
 #[derive(Args, Debug)]

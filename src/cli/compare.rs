@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::answer::{AnswerArgs, Form, LogArgs};
-use super::config::{Command, Config, add_keys, now, shown};
+use super::config::{Command, Config};
+use super::filter::{now, shown};
+use super::summary::add_keys;
 use crate::aggregate::compare::{COMPARED, Window};
 use crate::aggregate::summary::Key;
 use crate::query::{Filter, QueryError, parse_span};

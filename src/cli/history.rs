@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::answer::{AnswerArgs, Form, LogArgs};
-use super::config::{Command, Config, checked, now, shown, spec};
+use super::config::{Command, Config};
+use super::filter::{checked, now, shown, spec};
 use crate::aggregate::history::Compare;
 use crate::event::Timestamp;
 use crate::object::Path;
@@ -102,7 +103,7 @@ pub(super) fn history(mut args: HistoryArgs) -> Result<Config, String> {
     let mut hints = Vec::new();
     let objects = Objects::parse(&args.object, &mut hints).map_err(|error| shown(&error))?;
     let LogArgs { input, filter, common } = args.log;
-    let (unit, read_all) = (super::config::unit(&filter), filter.read_all);
+    let (unit, read_all) = (super::filter::unit(&filter), filter.read_all);
     let spec = spec(filter);
     let (shown, said) = checked(&spec)?;
     hints.extend(said);

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::answer::{AnswerArgs, Form, LogArgs};
 use super::args::FilterArgs;
-use super::config::{Command, Config, bad_value, filter, format};
+use super::config::{Command, Config, bad_value, format};
+use super::filter::filter;
 use crate::query::Filter;
 use crate::rbac::least::Expand;
 use crate::render::answer::AnswerFormat;

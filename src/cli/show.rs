@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{CommonArgs, FilterArgs};
-use super::config::{Command, Config, filter, finish, unknown};
+use super::config::{Command, Config, finish, unknown};
+use super::filter::filter;
 use crate::query::Filter;
 use crate::scan::Unit;
 
