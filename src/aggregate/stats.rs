@@ -9,6 +9,26 @@ use histogram::Histogram;
 use super::{Amendment, Repeat, Seen};
 use crate::event::Timestamp;
 
+/// What counting a request takes of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measure {
+    events: u64,
+    bytes: u64,
+    code: Option<i32>,
+    latency_us: Option<u64>,
+    start: Option<Timestamp>,
+    time: Option<Timestamp>,
+}
+
+impl Measure {
+    /// Of a request with that latency.
+    #[inline]
+    pub(super) fn of(seen: &Seen<'_, '_>, latency_us: Option<u64>) -> Self {
+        let Seen { event, events, bytes, .. } = *seen;
+        Measure { events, bytes, code: event.code(), latency_us, start: event.start(), time: event.time() }
+    }
+}
+
 /// What is counted about a group of requests.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -30,16 +50,36 @@ impl Stats {
     /// Counts a request.
     #[inline]
     pub fn observe(&mut self, seen: &Seen<'_, '_>, latency_us: Option<u64>) {
+        self.count(&Measure::of(seen, latency_us));
+    }
+
+    /// Counts a request by its measure.
+    #[inline]
+    pub(super) fn count(&mut self, measure: &Measure) {
         self.count += 1;
-        self.events += seen.events;
-        self.bytes += seen.bytes;
-        if let Some(code) = seen.event.code() {
+        self.events += measure.events;
+        self.bytes += measure.bytes;
+        if let Some(code) = measure.code {
             self.codes.add(code, 1);
         }
-        if let Some(us) = latency_us {
+        if let Some(us) = measure.latency_us {
             self.latency.record(us);
         }
-        self.span.widen(seen.event.start(), seen.event.time());
+        self.span.widen(measure.start, measure.time);
+    }
+
+    /// Reads a word of each line of the cache that counts are in, and nothing else.
+    #[inline]
+    pub(super) fn visit(&self) -> u64 {
+        self.count ^ self.latency.max ^ u64::from(self.latency.held)
+    }
+
+    /// Reads of what lies behind the counts as much as counting this request will need.
+    #[inline]
+    pub(super) fn visit_behind(&self, measure: &Measure) -> u64 {
+        let others = self.codes.others.as_ref().filter(|_| measure.code != self.codes.first);
+        let earlier = self.latency.earlier.as_ref().filter(|_| self.latency.is_full());
+        others.map_or(0, |others| others.0.len() as u64) ^ earlier.map_or(0, |earlier| earlier.recorded)
     }
 
     /// Adds another count without its codes and latencies.
@@ -211,7 +251,11 @@ impl Latencies {
     pub const EXACT: usize = 128;
 
     /// So many values fill a group of counts up to two lines of the cache.
-    const LATEST: usize = 7;
+    const LATEST: usize = 9;
+
+    const fn is_full(&self) -> bool {
+        self.held as usize == Self::LATEST
+    }
 
     /// Records a latency.
     #[inline]
@@ -342,8 +386,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_a_hash_fill_two_lines_of_the_cache() {
-        assert_eq!(size_of::<Stats>(), 120);
+    fn counts_fill_two_lines_of_the_cache() {
+        assert_eq!(size_of::<Stats>(), 128);
     }
 
     #[test]

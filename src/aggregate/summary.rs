@@ -4,12 +4,13 @@ mod order;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::hint::black_box;
 
 use hashbrown::{HashMap, HashTable};
 
 pub use order::Order;
 
-use super::stats::Stats;
+use super::stats::{Measure, Stats};
 use super::{Amendment, Question, Seen, Slot};
 use crate::event::{RawJson, Text, Timestamp};
 use crate::hash;
@@ -219,8 +220,10 @@ const ABSENT: u32 = u32::MAX;
 /// apart. So only the table and the counts are touched for each request, not the keys.
 #[derive(Clone, Debug)]
 pub struct Groups<S> {
-    /// Indexes alone: with the hashes it would take three times the cache.
+    /// Indexes alone: with the hashes beside them it would take twice the lines of the cache.
     table: HashTable<u32>,
+    /// The hash of each group's key values, apart from what is counted: so nobody waits for that yet.
+    sums: Vec<u64>,
     /// The key values of each group, encoded.
     keys: Vec<Box<[u8]>>,
     counted: Vec<Counted<S>>,
@@ -228,19 +231,15 @@ pub struct Groups<S> {
     text: String,
 }
 
-/// What is counted about a group, beside the hash of its key values, in as few lines of the cache as that
-/// takes: finding a group is waiting for them.
+/// What is counted about a group, in as few lines of the cache as that takes.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
-struct Counted<S> {
-    sum: u64,
-    stats: S,
-}
+struct Counted<S>(S);
 
 impl<S> Default for Groups<S> {
     fn default() -> Self {
-        let (table, keys, counted) = (HashTable::new(), Vec::new(), Vec::new());
-        Groups { table, keys, counted, scratch: Vec::new(), text: String::new() }
+        let (table, sums, keys, counted) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
+        Groups { table, sums, keys, counted, scratch: Vec::new(), text: String::new() }
     }
 }
 
@@ -287,22 +286,22 @@ impl<S: Default> Groups<S> {
 
     #[inline]
     fn index_of(&self, sum: u64) -> Option<u32> {
-        let is_it = |&index: &u32| self.counted.get(index as usize).is_some_and(|group| group.sum == sum);
-        self.table.find(sum, is_it).copied()
+        self.table.find(sum, |&index| self.sums.get(index as usize) == Some(&sum)).copied()
     }
 
     fn push(&mut self, sum: u64, key: Box<[u8]>, stats: S) -> u32 {
         let index = self.counted.len() as u32;
         self.keys.push(key);
-        self.counted.push(Counted { sum, stats });
-        self.table.insert_unique(sum, index, |&index| self.counted[index as usize].sum);
+        self.counted.push(Counted(stats));
+        self.sums.push(sum);
+        self.table.insert_unique(sum, index, |&index| self.sums[index as usize]);
         index
     }
 
     /// What is counted about a group.
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut S> {
-        self.counted.get_mut(index as usize).map(|group| &mut group.stats)
+        self.counted.get_mut(index as usize).map(|group| &mut group.0)
     }
 
     /// The group of these encoded key values.
@@ -321,7 +320,7 @@ impl<S: Default> Groups<S> {
 
     /// What is counted about all groups.
     pub fn each_mut(&mut self) -> impl Iterator<Item = &mut S> {
-        self.counted.iter_mut().map(|group| &mut group.stats)
+        self.counted.iter_mut().map(|group| &mut group.0)
     }
 
     /// The key values of a group.
@@ -331,7 +330,7 @@ impl<S: Default> Groups<S> {
 
     /// Joins two sets of groups.
     pub fn merge(&mut self, other: Groups<S>, join: impl Fn(&mut S, S)) {
-        for (key, Counted { sum, stats }) in other.keys.into_iter().zip(other.counted) {
+        for ((key, Counted(stats)), sum) in other.keys.into_iter().zip(other.counted).zip(other.sums) {
             match self.index_of(sum).and_then(|index| self.get_mut(index)) {
                 Some(mine) => join(mine, stats),
                 None => drop(self.push(sum, key, stats)),
@@ -341,7 +340,7 @@ impl<S: Default> Groups<S> {
 
     /// All groups with their key values, in no order that means anything.
     pub fn into_groups(self) -> impl Iterator<Item = (Vec<Option<Vec<u8>>>, S)> {
-        self.keys.into_iter().zip(self.counted).map(|(key, group)| (decode(&key), group.stats))
+        self.keys.into_iter().zip(self.counted).map(|(key, group)| (decode(&key), group.0))
     }
 }
 
@@ -406,6 +405,8 @@ pub struct SummaryPartial {
     /// Everything together, if they can; else it is the sum of the groups.
     total: Stats,
     groups: Groups<Stats>,
+    /// Requests whose group is known, and that are not counted there yet.
+    pending: Vec<(u32, Measure)>,
     /// Sets of groups that requests belong to at once, when grouped by user group.
     sets: Vec<Box<[u32]>>,
     set_index: HashMap<Box<[u32]>, u32>,
@@ -413,13 +414,42 @@ pub struct SummaryPartial {
     pub long_running: u64,
 }
 
+/// So many requests are counted at once. Each waits for the counts of its group, which are a miss of the
+/// cache; when all are asked for before the first is needed, the memory answers several at once.
+const AT_ONCE: usize = 32;
+
 impl SummaryPartial {
+    /// Counts a request in its group, now or soon.
+    #[inline]
+    fn count(&mut self, index: u32, measure: Measure) {
+        self.pending.push((index, measure));
+        if self.pending.len() >= AT_ONCE {
+            self.settle();
+        }
+    }
+
+    /// Counts what is not counted yet.
+    fn settle(&mut self) {
+        let Groups { counted, .. } = &mut self.groups;
+        let groups =
+            || self.pending.iter().filter_map(|(index, measure)| Some((counted.get(*index as usize)?, measure)));
+        // The sums mean nothing; they are made so that everything is read.
+        black_box(groups().fold(0, |sum, (group, _)| sum ^ group.0.visit()));
+        black_box(groups().fold(0, |sum, (group, measure)| sum ^ group.0.visit_behind(measure)));
+        for (index, measure) in self.pending.drain(..) {
+            if let Some(group) = counted.get_mut(index as usize) {
+                group.0.count(&measure);
+            }
+        }
+    }
+
     /// Everything together, without codes and latencies; and key values and counts of every group that
     /// counts anything, most requests first, then by key.
-    pub fn finish(self) -> (Stats, Vec<Group>) {
+    pub fn finish(mut self) -> (Stats, Vec<Group>) {
+        self.settle();
         let mut total = self.total;
         if !self.several {
-            self.groups.counted.iter().for_each(|group| total.add_sums(&group.stats));
+            self.groups.counted.iter().for_each(|group| total.add_sums(&group.0));
         }
         let mut groups: Vec<Group> = self.groups.into_groups().filter(|(_, stats)| stats.count > 0).collect();
         // What is counted is large: it is moved once, not while sorting.
@@ -489,16 +519,15 @@ impl Question for Summary {
         if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
-        let latency = seen.event.latency_us();
-        partial.long_running += u64::from(seen.event.is_long_running());
+        let long_running = seen.event.is_long_running();
+        let latency = if long_running { None } else { seen.event.taken_us() };
+        partial.long_running += u64::from(long_running);
         if self.keys.contains(&Key::Group) {
             partial.total.observe(seen, latency);
             return self.observe_groups(partial, seen, latency);
         }
         let index = partial.groups.find(&self.keys, seen, None);
-        if let Some(stats) = partial.groups.get_mut(index) {
-            stats.observe(seen, latency);
-        }
+        partial.count(index, Measure::of(seen, latency));
         Slot(index)
     }
 
@@ -518,6 +547,7 @@ impl Question for Summary {
             partial.total.retract(repeat);
         }
         partial.long_running -= u64::from(repeat.long_running);
+        partial.settle();
         for index in self.members(partial, slot) {
             if let Some(stats) = partial.groups.get_mut(index) {
                 stats.retract(repeat);
@@ -525,7 +555,9 @@ impl Question for Summary {
         }
     }
 
-    fn merge(&self, into: &mut SummaryPartial, from: SummaryPartial) {
+    fn merge(&self, into: &mut SummaryPartial, mut from: SummaryPartial) {
+        from.settle();
+        into.settle();
         into.total.merge(from.total);
         into.long_running += from.long_running;
         into.groups.merge(from.groups, Stats::merge);

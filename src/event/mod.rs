@@ -299,8 +299,14 @@ impl<'a> Event<'a> {
     /// The latency in whole microseconds, where it says something about the server: not for
     /// long-running requests.
     pub fn latency_us(&self) -> Option<u64> {
-        let taken = self.latency_ns()?;
-        (!self.is_long_running()).then_some(taken as u64 / 1000)
+        let taken = self.taken_us()?;
+        (!self.is_long_running()).then_some(taken)
+    }
+
+    /// Time from arrival to this stage in whole microseconds, of any request.
+    #[inline]
+    pub fn taken_us(&self) -> Option<u64> {
+        self.latency_ns().map(|taken| taken as u64 / 1000)
     }
 
     /// Time from arrival to this stage in nanoseconds, where the format records both exactly.

@@ -192,7 +192,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
 /// What would have to be taken back if the request turned out to be a repeat.
 fn own_measure(event: &Event<'_>, sum: Amendment) -> Repeat {
     let long_running = event.is_long_running();
-    let latency_us = if long_running { None } else { event.latency_us() };
+    let latency_us = if long_running { None } else { event.taken_us() };
     Repeat { sum, code: event.code(), latency_us, long_running, time: event.time() }
 }
 
