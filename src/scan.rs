@@ -146,7 +146,7 @@ fn scan_part<Q: Question>(
         desk: Mutex::new(Desk::new(inputs.sources.len(), options.threads, sought.cloned(), &progress.stop)),
         wake: Condvar::new(),
         shelf: Mutex::new(BTreeMap::new()),
-        spare: Mutex::new(Vec::new()),
+        spare: Mutex::new(Spare::default()),
         merger: Mutex::new(Merger::new(question, &infos, options.unit, sought, &mail, emit)),
         stop: AtomicBool::new(false),
     };
@@ -191,11 +191,20 @@ struct Run<'r, 'e, Q: Question> {
     desk: Mutex<Desk>,
     wake: Condvar,
     shelf: Mutex<BTreeMap<Ticket, Finished<Q::Partial>>>,
-    /// Buffers that journals held.
-    spare: Mutex<Vec<Vec<u8>>>,
+    /// What was used for chunks that are absorbed.
+    spare: Mutex<Spare>,
     merger: Mutex<Merger<'r, 'e, Q>>,
     mail: &'r [Mailbox],
     stop: AtomicBool,
+}
+
+/// What may be used again: to take it from memory anew costs more than to fill it.
+#[derive(Default)]
+struct Spare {
+    /// Buffers that journals held.
+    buffers: Vec<Vec<u8>>,
+    /// Empty ones.
+    journals: Vec<Journal>,
 }
 
 /// A chunk's place in the input.
@@ -343,9 +352,9 @@ impl<Q: Question> Run<'_, '_, Q> {
         if let Some(region) = only {
             bench.state.journal.adopt(&mut buffer, region);
         }
-        bench.buffer = if buffer.is_empty() { lock(&self.spare).pop().unwrap_or_default() } else { buffer };
+        bench.buffer = if buffer.is_empty() { lock(&self.spare).buffers.pop().unwrap_or_default() } else { buffer };
         self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
-        let mut finished = bench.clear(self.question, carry);
+        let mut finished = bench.clear(self.question, carry, self.journal());
         if let Err(error) = result {
             finished.evidence.failures.push(crate::input::source::plain_reason(&error));
         }
@@ -372,7 +381,7 @@ impl<Q: Question> Run<'_, '_, Q> {
             bench.state.keep_halves(region.bytes);
         }
         lock(&self.desk).recycle(batch.buffer);
-        let mut finished = bench.clear(self.question, carry);
+        let mut finished = bench.clear(self.question, carry, self.journal());
         finished.unreadable = batch.failure.is_some() && ticket.chunk == 0 && finished.evidence.bytes() == 0;
         finished.evidence.failures.extend(batch.failure.filter(|_| last));
         finished.packing = batch.packing;
@@ -458,7 +467,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                 if merger.absorb(finished).is_break() {
                     return self.stop();
                 }
-                self.reuse(regions);
+                self.reuse(regions, merger.spent.take());
                 if pause {
                     let Some(more) = merger.read_on() else { return self.stop() };
                     lock(&self.desk).resume(source, more, self.options.chunk);
@@ -473,14 +482,23 @@ impl<Q: Question> Run<'_, '_, Q> {
         }
     }
 
-    /// A buffer that a journal held may be read into again: a new one would have to be cleared.
-    fn reuse(&self, regions: Arc<Vec<u8>>) {
+    /// A journal that was absorbed may be written again, and the buffer it held be read into: a new one would
+    /// have to be cleared.
+    fn reuse(&self, regions: Arc<Vec<u8>>, journal: Option<Journal>) {
         let mut spare = lock(&self.spare);
         if let Some(buffer) = Arc::into_inner(regions).filter(|buffer| !buffer.is_empty())
-            && spare.len() < self.options.threads
+            && spare.buffers.len() < self.options.threads
         {
-            spare.push(buffer);
+            spare.buffers.push(buffer);
         }
+        if spare.journals.len() < self.options.threads {
+            spare.journals.extend(journal);
+        }
+    }
+
+    /// An empty journal.
+    fn journal(&self) -> Journal {
+        lock(&self.spare).journals.pop().unwrap_or_default()
     }
 
     /// Nothing more is wanted. Said under the lock that idle threads wait with, so that none misses it.
@@ -518,12 +536,12 @@ impl<P> Bench<P> {
         Bench { buffer: Vec::new(), arena: Bump::new(), passages: Vec::new(), partial, state, owner }
     }
 
-    /// Takes what a chunk gave off the bench.
-    fn clear<Q: Question<Partial = P>>(&mut self, question: &Q, carry: Carry) -> Finished<P> {
+    /// Takes what a chunk gave off the bench, and puts an empty journal there.
+    fn clear<Q: Question<Partial = P>>(&mut self, question: &Q, carry: Carry, empty: Journal) -> Finished<P> {
         let evidence = self.state.close_evidence(carry.lines);
         let (passages, open) = (std::mem::take(&mut self.passages), self.state.end());
         let early = std::mem::take(&mut self.state.early);
-        let journal = self.state.journal.hand_on();
+        let journal = self.state.journal.hand_on(empty);
         let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut self.partial, question.empty()));
         let weight = journal.weight() + partial.as_ref().map_or(0, |partial| question.weight(partial));
         let loose = open.iter().chain(passages.iter().map(|passage| &passage.loose));

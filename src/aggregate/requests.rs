@@ -21,8 +21,8 @@ use super::{Amendment, Position, Repeat, Slot};
 use crate::event::{Event, Stage, Text};
 use crate::hash;
 
-use journal::{Entry, Noted};
-pub use journal::{Journal, Kind, Pending, Response, Stages, Waiting};
+use journal::{Buffers, Entry, Noted};
+pub use journal::{Journal, Kind, Pending, Response, Stages, Taken, Waiting};
 
 /// A request's identity, hashed. Good for one run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -70,7 +70,7 @@ pub fn settles(event: &Event<'_>) -> bool {
 }
 
 /// Whose slot it is: the collecting thread, for questions that collect by thread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
 pub struct Owner(pub u16);
 
 /// Is told what absorbing a journal brings to light.
@@ -117,6 +117,8 @@ const AHEAD: usize = 64;
 pub struct Requests {
     waiting: HashMap<u64, Waiting, hash::AsIs>,
     settled: Window,
+    /// Of stages that wait no more.
+    buffers: Buffers,
     responses: HashMap<u64, Response, hash::AsIs>,
     response_order: VecDeque<u64>,
     /// Entries absorbed so far.
@@ -143,46 +145,43 @@ impl Requests {
         Requests { settled, ..Requests::default() }
     }
 
-    /// Takes over what the next chunk saw.
-    pub fn absorb(&mut self, mut journal: Journal, owner: Owner, listener: &mut impl Listener) {
+    /// Takes over what the next chunk saw, and leaves the journal empty.
+    pub fn absorb(&mut self, journal: &mut Journal, owner: Owner, listener: &mut impl Listener) {
         let entries = std::mem::take(&mut journal.entries);
-        for (index, &Noted { identity, position, entry }) in entries.iter().enumerate() {
-            if index % AHEAD == 0 {
-                self.settled.look_ahead(entries[index..].iter().take(AHEAD));
-            }
-            self.sequence += if let Entry::Passed(count) = entry { u64::from(count) } else { 1 };
-            self.give_up(position, listener);
-            match entry {
-                Entry::Gone | Entry::Passed(_) => {}
-                Entry::Settled { slot, stages, own } => {
-                    let own = &journal.measures[own as usize];
-                    self.settle(identity, Settled { owner, slot, stages }, own, listener);
+        let (mut measures, mut halves) = (0, 0);
+        for batch in entries.chunks(AHEAD) {
+            self.settled.look_ahead(batch);
+            for &Noted { identity, offset, entry } in batch {
+                let position = Position { source: journal.source, offset };
+                self.sequence += if let Entry::Passed(count) = entry { u64::from(count) } else { 1 };
+                self.give_up(position, listener);
+                match entry {
+                    Entry::Gone | Entry::Passed(_) => {}
+                    Entry::Settled { slot, stages } => {
+                        self.settle(identity, Settled { owner, slot, stages }, &journal.measures[measures], listener);
+                        measures += 1;
+                    }
+                    Entry::Pair { slot } => {
+                        let own = &journal.measures[measures];
+                        if !self.settle_pair(identity, Settled::pair(owner, slot), own, listener)
+                            && let Some((request, response)) = journal.part(halves, *own, position)
+                        {
+                            self.wait(identity, request, listener);
+                            self.respond(identity, response, listener);
+                        }
+                        (measures, halves) = (measures + 1, halves + 1);
+                    }
+                    Entry::Waiting(index) => {
+                        if let Some(stage) = journal.unfinished(index) {
+                            self.wait(identity, stage, listener);
+                        }
+                    }
+                    Entry::Response(index) => self.respond(identity, journal.responses[index as usize], listener),
                 }
-                Entry::Pair { slot, own, halves } => {
-                    let own = &journal.measures[own as usize];
-                    if self.settled.is_far(identity) {
-                        listener.repeat(owner, slot, *own);
-                        listener.repeated_stages(1);
-                        continue;
-                    }
-                    let stages = Stages::of(Stage::RequestReceived.rank());
-                    if self.settle_new(identity, Settled { owner, slot, stages }) {
-                        continue;
-                    }
-                    listener.repeat(owner, slot, *own);
-                    if let Some((request, response)) = journal.part(halves, *own, position) {
-                        self.wait(identity, request, listener);
-                        self.respond(identity, response, listener);
-                    }
-                }
-                Entry::Waiting(index) => {
-                    if let Some(stage) = journal.waiting.get_mut(index as usize).and_then(Option::take) {
-                        self.wait(identity, stage, listener);
-                    }
-                }
-                Entry::Response(index) => self.respond(identity, journal.responses[index as usize], listener),
             }
         }
+        journal.entries = entries;
+        journal.empty(&mut self.buffers);
     }
 
     /// Gives up what has waited for too many entries. Checked at every entry, so that it depends on
@@ -202,6 +201,7 @@ impl Requests {
             self.unpaired += u64::from(stage.kind == Kind::RequestLine);
             let settled = Settled { owner: observed.owner, slot: observed.slot, stages: stage.stages };
             self.settled.insert(identity, settled);
+            self.buffers.give(stage);
             if self.given_up.len() >= GIVEN_UP_KEPT {
                 self.given_up.clear();
             }
@@ -224,14 +224,15 @@ impl Requests {
     fn settle(&mut self, identity: Identity, mut settled: Settled, own: &Repeat, listener: &mut impl Listener) {
         let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
         if self.settled.is_far(identity) {
-            let before = earlier.map_or(Stages::default(), |stage| stage.stages);
+            let before = earlier.map_or(Stages::default(), |stage| stage.stages());
             listener.repeated_stages(settled.stages.and(before).count());
             return listener.repeat(settled.owner, settled.slot, *own);
         }
-        if let Some(stage) = &earlier {
+        if let Some(stage) = earlier {
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             listener.amend(settled.owner, settled.slot, stage.sum());
+            self.buffers.give(stage);
         }
         if self.settled.insert_new(identity, settled) {
             return;
@@ -246,6 +247,25 @@ impl Requests {
         listener.repeat(settled.owner, settled.slot, *own);
         // What was read of the request stays with it.
         listener.amend(first.owner, first.slot, own.sum);
+    }
+
+    /// Settles a two-line pair that met within its chunk; if that is a repeat and its halves must be joined anew,
+    /// tells it.
+    #[inline]
+    fn settle_pair(
+        &mut self,
+        identity: Identity,
+        settled: Settled,
+        own: &Repeat,
+        listener: &mut impl Listener,
+    ) -> bool {
+        let is_far = self.settled.is_far(identity);
+        if !is_far && self.settle_new(identity, settled) {
+            return true;
+        }
+        listener.repeat(settled.owner, settled.slot, *own);
+        listener.repeated_stages(u64::from(is_far));
+        is_far
     }
 
     /// Settles a two-line pair that met within its chunk, unless what came before the chunk has a say
@@ -279,7 +299,7 @@ impl Requests {
             return self.pair(identity, &stage, &response, stage.position, listener);
         }
         if let Some(earlier) = self.waiting.get_mut(&identity.0) {
-            return listener.repeated_stages(earlier.join(stage));
+            return listener.repeated_stages(earlier.join(stage, &mut self.buffers));
         }
         if !stage.lasting {
             self.aging.push_back((self.sequence, identity));
@@ -373,6 +393,13 @@ struct Settled {
     stages: Stages,
 }
 
+impl Settled {
+    /// A two-line pair.
+    const fn pair(owner: Owner, slot: Slot) -> Self {
+        Settled { owner, slot, stages: Stages::of(Stage::RequestReceived.rank()) }
+    }
+}
+
 /// The settled requests of late: at least the last [`Window::SIZE`] of them. Two generations, so
 /// that forgetting is one swap and depends on nothing but the order of the input.
 #[derive(Default)]
@@ -412,9 +439,12 @@ impl Window {
     /// Seven eighths of a power of two, as full as the table can be.
     const SIZE: usize = (1 << 18) / 8 * 7;
 
+    /// So many are room enough for small logs.
+    const FIRST: usize = (1 << 10) / 8 * 7;
+
     /// Looks for the requests of these entries. Each is a miss of the cache in both generations; here
     /// nothing waits for what another finds, so that the memory answers several at once.
-    fn look_ahead<'j>(&mut self, entries: impl Iterator<Item = &'j Noted>) {
+    fn look_ahead(&mut self, entries: &[Noted]) {
         let (mut young, mut old) = (0, 0);
         for Noted { identity, entry, .. } in entries {
             if !matches!(entry, Entry::Gone | Entry::Passed(_)) {
@@ -426,6 +456,15 @@ impl Window {
         self.none_is_old = young + old == 0;
     }
 
+    /// Makes room for more. Each larger table is written anew, page by page, so there are few of them; a second
+    /// generation will be as large as the first.
+    #[cold]
+    fn grow(&mut self) {
+        let (held, full) = (self.young.len(), Self::SIZE);
+        let wanted = if self.old.is_empty() { (held * 4).clamp(Self::FIRST, full) } else { full };
+        self.young.reserve(wanted.saturating_sub(held).max(1));
+    }
+
     /// Remembers a request that is not there yet.
     fn insert(&mut self, identity: Identity, settled: Settled) {
         if self.young.len() >= Self::SIZE {
@@ -435,6 +474,9 @@ impl Window {
                 far.extend(&self.young);
             }
             self.young.clear();
+        }
+        if self.young.len() == self.young.capacity() {
+            self.grow();
         }
         self.young.insert(identity.0, settled);
     }
@@ -451,7 +493,7 @@ impl Window {
         if !self.none_is_old && self.old.contains_key(&identity.0) {
             return false;
         }
-        if self.young.len() < Self::SIZE {
+        if self.young.len() < self.young.capacity().min(Self::SIZE) {
             return self.young.try_insert(identity.0, settled).is_ok();
         }
         let is_new = !self.young.contains_key(&identity.0);

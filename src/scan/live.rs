@@ -137,7 +137,7 @@ impl<Q: Question<Partial: Clone>> Live<'_, '_, Q> {
         let last = region.end == RegionEnd::Source;
         let mut carry = chunk.chunk.carry;
         self.parse(source, Region { offset, ..region }, &mut carry);
-        let mut finished = self.bench.clear(self.question, carry);
+        let mut finished = self.bench.clear(self.question, carry, self.merger.spent.take().unwrap_or_default());
         finished.last = false;
         finished.packing = chunk.packing;
         if last {

@@ -17,6 +17,7 @@ use crate::parse::pieces::{Joined, Pieces};
 use crate::parse::records::read_joined;
 
 use bumpalo::Bump;
+use hashbrown::HashMap;
 
 /// Absorbs chunks in input order.
 pub(super) struct Merger<'r, 'e, Q: Question> {
@@ -34,7 +35,7 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     /// For reading what became known here.
     arena: Bump,
     /// What became known about requests that threads observed.
-    amendments: BTreeMap<(Owner, Slot), Amendment>,
+    amendments: HashMap<(Owner, Slot), Amendment>,
     mail: &'r [Mailbox],
     repeats: u64,
     sought: Option<&'r Sought>,
@@ -42,6 +43,8 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     file: Option<Arc<Section>>,
     /// Requests in the answer that arrived before what is read.
     early: Vec<Early>,
+    /// The journal absorbed last, empty now: to be written again.
+    pub(super) spent: Option<Journal>,
     /// Bytes absorbed.
     read: u64,
     /// Whether the answer is complete before the input is: nothing is absorbed any more.
@@ -88,11 +91,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             accounts,
             late: question.empty(),
             arena: Bump::new(),
-            amendments: BTreeMap::new(),
+            amendments: HashMap::new(),
             repeats: 0,
             sought,
             file: None,
             early: Vec::new(),
+            spent: None,
             read: 0,
             stopped: false,
         }
@@ -139,7 +143,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
     fn absorb_stretch(
         &mut self,
         evidence: Evidence,
-        journal: Journal,
+        mut journal: Journal,
         partial: Option<Q::Partial>,
         owner: Owner,
     ) -> ControlFlow<()> {
@@ -150,16 +154,17 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         let flow = match partial {
             Some(mut partial) => {
                 let mut listener = self.in_order(&mut partial);
-                requests.absorb(journal, owner, &mut listener);
+                requests.absorb(&mut journal, owner, &mut listener);
                 let repeats = listener.repeats;
                 self.repeats += repeats;
                 (self.emit)(partial)
             }
             None => {
-                requests.absorb(journal, owner, self);
+                requests.absorb(&mut journal, owner, self);
                 ControlFlow::Continue(())
             }
         };
+        self.spent = Some(journal);
         self.requests = requests;
         self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
         flow
@@ -196,7 +201,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         read_joined(&line.text, line.bytes, line.origin.get(), &arena, &mut observer);
         state.keep(&line.text);
         state.keep_halves(&line.text);
-        let journal = state.journal.hand_on();
+        let journal = state.journal.hand_on(Journal::default());
         self.early.append(&mut state.early);
         self.absorb_stretch(state.close_evidence(0), journal, Q::IN_ORDER.then_some(partial), LATE)
     }
@@ -226,9 +231,9 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         Q::Partial: Clone,
     {
         let (mut whole, mut late) = (partial.clone(), self.late.clone());
-        for ((owner, slot), amendment) in &self.amendments {
+        self.amendments.iter().for_each(|((owner, slot), amendment)| {
             self.question.amend(if *owner == LATE { &mut late } else { &mut whole }, *slot, *amendment);
-        }
+        });
         let mut open: Vec<&Waiting> = self.requests.open().collect();
         open.sort_by_key(|request| (request.position(), request.sequence()));
         for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
@@ -363,12 +368,13 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
 
     /// Applies what became known late, and joins the threads' partials.
     fn collect(mut self, mut partials: Vec<Q::Partial>) -> Q::Partial {
-        for ((owner, slot), amendment) in std::mem::take(&mut self.amendments) {
+        // In any order: they are added.
+        std::mem::take(&mut self.amendments).into_iter().for_each(|((owner, slot), amendment)| {
             let partial = if owner == LATE { Some(&mut self.late) } else { partials.get_mut(owner.0 as usize) };
             if let Some(partial) = partial {
                 self.question.amend(partial, slot, amendment);
             }
-        }
+        });
         for (mailbox, partial) in self.mail.iter().zip(&mut partials) {
             mailbox.open(self.question, partial);
         }

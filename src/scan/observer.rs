@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use super::sought::Early;
 use super::{Unit, alone};
 use crate::aggregate::evidence::Evidence;
-use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Waiting, settles};
+use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Taken, Waiting, settles};
 use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
 use crate::event::{Event, Format, Stage, Timestamp};
 use crate::parse::legacy::{self, Lists, Record, RequestHalf, ResponseHalf};
@@ -138,7 +138,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         let evidence = self.state.close_evidence(lines);
         self.state.keep(self.region);
         self.state.keep_halves(self.region);
-        let journal = self.state.journal.hand_on();
+        let journal = self.state.journal.hand_on(Journal::default());
         let partial = Q::IN_ORDER.then(|| std::mem::replace(self.partial, self.question.empty()));
         let offset = self.offset + offset as u64;
         self.passages.push(Passage { evidence, journal, partial, loose, offset });
@@ -154,7 +154,9 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
 
     /// Observes a two-line pair whose response line has just been read.
     #[inline]
-    fn pair(&mut self, request: &Waiting, response: &Response) -> Option<(Slot, Repeat)> {
+    fn pair(&mut self, request: &Taken, response: &Response) -> Option<(Slot, Repeat)> {
+        let ChunkState { journal, lists, .. } = &mut *self.state;
+        let request = journal.taken(request);
         let answer = Some((response.code, response.time));
         let sum = Amendment { bytes: request.sum().bytes + response.bytes, events: request.sum().events };
         let Some(note) = request.note() else {
@@ -165,21 +167,22 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         };
         let record = self.texts.take(note)?;
         let mut event = Event::empty(record.line, Format::TwoLine);
-        record.pair(answer, &mut event, Some(&mut self.state.lists), self.arena);
+        record.pair(answer, &mut event, Some(lists), self.arena);
         let seen = alone(&event, record.line, self.source, response.position, sum);
         Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)))
     }
 
     /// An event that ends its request: observed with what was joined to it.
     fn settle(&mut self, event: &Event<'a>, identity: Identity, record: &[u8], position: Position, own: Amendment) {
-        let earlier = self.state.journal.take(identity);
         let mut sum = own;
         let mut stages = Stages::of(event.stage.rank());
-        if let Some(waiting) = &earlier {
-            sum.bytes += waiting.sum().bytes;
-            sum.events += waiting.sum().events;
-            self.state.evidence.repeats += stages.shared(waiting.stages());
-            stages = stages.and(waiting.stages());
+        let ChunkState { journal, evidence, .. } = &mut *self.state;
+        if let Some(earlier) = journal.take(identity) {
+            let earlier = journal.taken(&earlier);
+            sum.bytes += earlier.sum().bytes;
+            sum.events += earlier.sum().events;
+            evidence.repeats += stages.shared(earlier.stages());
+            stages = stages.and(earlier.stages());
         }
         let slot = match self.unit {
             Unit::Request => self.observe(event, record, position, sum),

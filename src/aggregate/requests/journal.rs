@@ -59,6 +59,8 @@ pub struct Waiting {
     origin: Option<Box<OwnedOrigin>>,
     /// Whether the request may well last: it is never given up.
     pub(super) lasting: bool,
+    /// Whether it waits no more: its place in the journal is free.
+    gone: bool,
     /// Index of its entry in the journal.
     order: usize,
     /// Its place in the order of all events: of the chunk, then, once absorbed, of the input.
@@ -70,7 +72,42 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 enum Held {
     Region { at: usize, length: usize, note: u32 },
-    Kept(Box<[u8]>),
+    Kept(Vec<u8>),
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Held::Kept(Vec::new())
+    }
+}
+
+/// Buffers of stages that wait no more, for those that begin to: they go from thread to thread, and what one
+/// thread has allocated another frees slowly.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Vec<Vec<u8>>);
+
+impl Buffers {
+    /// So many are kept, and none that is larger.
+    const KEPT: usize = 64;
+    const LARGE: usize = 4096;
+
+    /// A copy of these bytes.
+    fn copy(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut buffer = self.0.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        buffer
+    }
+
+    /// Takes the buffer of a stage that waits no more.
+    pub(super) fn give(&mut self, stage: Waiting) {
+        if let Held::Kept(buffer) = stage.text
+            && self.0.len() < Self::KEPT
+            && (1..=Self::LARGE).contains(&buffer.capacity())
+        {
+            self.0.push(buffer);
+        }
+    }
 }
 
 impl Waiting {
@@ -91,10 +128,10 @@ impl Waiting {
     }
 
     /// Copies its bytes out of the region, or of what is held behind it.
-    pub(super) fn keep(&mut self, region: &[u8], behind: &[u8]) {
+    pub(super) fn keep(&mut self, region: &[u8], behind: &[u8], buffers: &mut Buffers) {
         if let Held::Region { at, length, .. } = self.text {
             let (bytes, at) = at.checked_sub(region.len()).map_or((region, at), |at| (behind, at));
-            self.text = Held::Kept(bytes.get(at..at + length).unwrap_or_default().into());
+            self.text = Held::Kept(buffers.copy(bytes.get(at..at + length).unwrap_or_default()));
         }
     }
 
@@ -160,11 +197,12 @@ pub(super) struct Halves {
     time: Option<Timestamp>,
 }
 
-/// One entry of a journal: whose request, where, and what.
+/// One entry of a journal: whose request, at which offset, and what. One thread writes it and another reads
+/// it, so it is small.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Noted {
     pub(super) identity: Identity,
-    pub(super) position: Position,
+    pub(super) offset: u64,
     pub(super) entry: Entry,
 }
 
@@ -174,16 +212,14 @@ pub(super) enum Entry {
     Gone,
     /// So many events that were passed over, the last of them here.
     Passed(u32),
+    /// Its measure is the next one.
     Settled {
         slot: Slot,
         stages: Stages,
-        own: u32,
     },
-    /// A two-line pair that met within the chunk and was observed, and its halves.
+    /// A two-line pair that met within the chunk and was observed. Its measure and its halves are the next ones.
     Pair {
         slot: Slot,
-        own: u32,
-        halves: u32,
     },
     Waiting(u32),
     Response(u32),
@@ -192,8 +228,10 @@ pub(super) enum Entry {
 /// What one chunk saw of requests, in order.
 #[derive(Debug, Default)]
 pub struct Journal {
+    /// The source that all of it is about.
+    pub(super) source: u32,
     pub(super) entries: Vec<Noted>,
-    pub(super) waiting: Vec<Option<Waiting>>,
+    pub(super) waiting: Vec<Waiting>,
     /// Places in `waiting` that are free again.
     free: Vec<u32>,
     pub(super) responses: Vec<Response>,
@@ -203,35 +241,41 @@ pub struct Journal {
     /// So many of `halves` are in them.
     in_regions: usize,
     pub(super) measures: Vec<Repeat>,
+    pub(super) buffers: Buffers,
     open: HashMap<u64, u32, hash::AsIs>,
     /// Events passed over that have no entry of their own.
     passed: usize,
 }
 
 impl Journal {
+    #[inline]
+    fn note(&mut self, identity: Identity, position: Position, entry: Entry) {
+        self.source = position.source;
+        self.entries.push(Noted { identity, offset: position.offset, entry });
+    }
+
     /// Notes a settled request with all of its stages that were joined.
     #[inline]
     pub fn settle(&mut self, identity: Identity, position: Position, slot: Slot, stages: Stages, own: Repeat) {
         self.measures.push(own);
-        let entry = Entry::Settled { slot, stages, own: self.measures.len() as u32 - 1 };
-        self.entries.push(Noted { identity, position, entry });
+        self.note(identity, position, Entry::Settled { slot, stages });
     }
 
-    /// Notes a two-line pair. Its halves are handed on too: if a response line stood in an earlier
-    /// chunk already, or the request was settled there, they must be joined anew.
+    /// Notes a two-line pair of a request line that was [taken](Self::take). Its halves are handed on too: if a
+    /// response line stood in an earlier chunk already, or the request was settled there, they must be joined
+    /// anew.
     #[inline]
-    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Waiting, response: &Response, own: Repeat) {
+    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Taken, response: &Response, own: Repeat) {
         self.measures.push(own);
-        let (begins, bytes, time) = (request.position.offset, response.bytes, response.time);
-        self.halves.push(Halves { text: request.text, begins, bytes, time });
-        let (own, halves) = (self.measures.len() as u32 - 1, self.halves.len() as u32 - 1);
-        let position = response.position;
-        self.entries.push(Noted { identity, position, entry: Entry::Pair { slot, own, halves } });
+        let request = &mut self.waiting[request.0 as usize];
+        let (text, begins) = (std::mem::take(&mut request.text), request.position.offset);
+        self.halves.push(Halves { text, begins, bytes: response.bytes, time: response.time });
+        self.note(identity, response.position, Entry::Pair { slot });
     }
 
     /// The halves of a pair that was noted at `position` with that measure.
-    pub(super) fn part(&self, halves: u32, own: Repeat, position: Position) -> Option<(Waiting, Response)> {
-        let halves = self.halves.get(halves as usize)?;
+    pub(super) fn part(&self, halves: usize, own: Repeat, position: Position) -> Option<(Waiting, Response)> {
+        let halves = self.halves.get(halves)?;
         let rank = Stage::RequestReceived.rank();
         let mut request = Waiting {
             kind: Kind::RequestLine,
@@ -243,45 +287,60 @@ impl Journal {
             text: halves.text.clone(),
             origin: None,
             lasting: false,
+            gone: false,
             order: 0,
             sequence: 0,
         };
-        request.keep(&self.regions, &[]);
+        request.keep(&self.regions, &[], &mut Buffers::default());
         Some((request, Response { code: own.code, time: halves.time, bytes: halves.bytes, position }))
     }
 
-    /// Takes out the earlier stages of a request that is about to be settled.
+    /// Takes out the earlier stages of a request that is about to be settled. They stay where they are until the
+    /// next stage waits: moving them takes longer than reading what is wanted of them.
     #[inline]
-    pub fn take(&mut self, identity: Identity) -> Option<Waiting> {
+    pub fn take(&mut self, identity: Identity) -> Option<Taken> {
         let index = self.open.remove(&identity.0)?;
         let count = self.count();
-        let place = self.waiting.get_mut(index as usize)?;
+        let stage = self.waiting.get_mut(index as usize)?;
         // What waited too long within one chunk is given up when the journal is absorbed.
-        if place.as_ref().is_some_and(|stage| !stage.lasting && count - stage.sequence as usize > PATIENCE) {
+        if !stage.lasting && count - stage.sequence as usize > PATIENCE {
             return None;
         }
-        let waiting = place.take()?;
+        stage.gone = true;
         self.free.push(index);
-        self.entries[waiting.order].entry = Entry::Gone;
-        Some(waiting)
+        self.entries[stage.order].entry = Entry::Gone;
+        Some(Taken(index))
+    }
+
+    /// The earlier stages that were taken out last.
+    #[inline]
+    pub fn taken(&self, request: &Taken) -> &Waiting {
+        &self.waiting[request.0 as usize]
+    }
+
+    /// Takes out a stage that still waits at the end.
+    pub(super) fn unfinished(&mut self, index: u32) -> Option<Waiting> {
+        let stage = self.waiting.get_mut(index as usize)?;
+        Some(Waiting { text: std::mem::take(&mut stage.text), origin: stage.origin.take(), ..*stage })
     }
 
     /// Notes a stage that does not settle its request; returns how many stages it repeats.
     #[inline]
     pub fn wait(&mut self, identity: Identity, stage: Pending<'_>) -> u64 {
         let count = self.count();
+        let position = stage.position;
         if let Some(&index) = self.open.get(&identity.0)
-            && let Some(earlier) = self.waiting.get_mut(index as usize).and_then(Option::as_mut)
+            && let Some(earlier) = self.waiting.get_mut(index as usize)
             && (earlier.lasting || count - earlier.sequence as usize <= PATIENCE)
         {
+            let repeats = earlier.join(stage.into_waiting(earlier.order, earlier.sequence), &mut self.buffers);
             // An entry all the same: how long a stage waits is counted in entries, wherever chunks end.
-            self.entries.push(Noted { identity, position: stage.position, entry: Entry::Gone });
-            return earlier.join(stage.into_waiting(earlier.order, earlier.sequence));
+            self.note(identity, position, Entry::Gone);
+            return repeats;
         }
-        let position = stage.position;
         let index = self.place(stage.into_waiting(self.entries.len(), count as u64));
         self.open.insert(identity.0, index);
-        self.entries.push(Noted { identity, position, entry: Entry::Waiting(index) });
+        self.note(identity, position, Entry::Waiting(index));
         0
     }
 
@@ -291,29 +350,29 @@ impl Journal {
         if let Some(index) = self.free.pop()
             && let Some(place) = self.waiting.get_mut(index as usize)
         {
-            *place = Some(stage);
+            *place = stage;
             return index;
         }
-        self.waiting.push(Some(stage));
+        self.waiting.push(stage);
         self.waiting.len() as u32 - 1
     }
 
     /// Notes a response line without a request line before it in the chunk.
     pub fn respond(&mut self, identity: Identity, response: Response) {
         let entry = Entry::Response(self.responses.len() as u32);
-        self.entries.push(Noted { identity, position: response.position, entry });
+        self.note(identity, response.position, entry);
         self.responses.push(response);
     }
 
     /// An event is passed over that has nothing to do with the answer. It counts as an entry all the
     /// same, as it would if it were read.
     pub fn pass(&mut self, position: Position) {
-        if let Some(Noted { position: last, entry: Entry::Passed(count), .. }) = self.entries.last_mut() {
-            (*last, *count) = (position, *count + 1);
+        if let Some(Noted { offset, entry: Entry::Passed(count), .. }) = self.entries.last_mut() {
+            (*offset, *count) = (position.offset, *count + 1);
             self.passed += 1;
             return;
         }
-        self.entries.push(Noted { identity: Identity(0), position, entry: Entry::Passed(1) });
+        self.note(Identity(0), position, Entry::Passed(1));
     }
 
     /// Events so far, whatever became of them.
@@ -324,7 +383,8 @@ impl Journal {
     /// The region is about to go: copies what still waits in it, or in what is held behind it. What is
     /// held behind it goes too, so with any of that the halves of pairs are copied at once.
     pub fn keep(&mut self, region: &[u8], behind: &[u8]) {
-        self.waiting.iter_mut().flatten().for_each(|waiting| waiting.keep(region, behind));
+        let Journal { waiting, buffers, .. } = self;
+        waiting.iter_mut().filter(|stage| !stage.gone).for_each(|stage| stage.keep(region, behind, buffers));
         if !behind.is_empty() {
             self.keep_halves(region, behind);
         }
@@ -378,38 +438,40 @@ impl Journal {
 
     /// Memory held, roughly.
     pub fn weight(&self) -> usize {
-        let kept: usize = self.waiting.iter().flatten().map(|waiting| waiting.text().len() + 128).sum();
+        let kept: usize = self.waiting.iter().map(|waiting| waiting.text().len() + 128).sum();
         let kept = kept + self.regions.len() + self.halves.len() * size_of::<Halves>();
         let settled = self.measures.len() * size_of::<Repeat>();
         self.entries.len() * size_of::<Noted>() + settled + kept + self.responses.len() * size_of::<Response>()
     }
 
-    /// Makes the journal ready for the next chunk without giving its tables back. What is handed on
-    /// has no open table; it is only needed while reading.
-    pub fn hand_on(&mut self) -> Journal {
+    /// Hands the journal on and goes on with an empty one. What is handed on has no open table; it is only needed
+    /// while reading.
+    pub fn hand_on(&mut self, mut empty: Journal) -> Journal {
         self.open.clear();
         self.passed = 0;
-        Journal {
-            entries: take_alike(&mut self.entries),
-            waiting: std::mem::take(&mut self.waiting),
-            free: std::mem::take(&mut self.free),
-            responses: std::mem::take(&mut self.responses),
-            halves: take_alike(&mut self.halves),
-            regions: std::mem::take(&mut self.regions),
-            in_regions: std::mem::take(&mut self.in_regions),
-            measures: take_alike(&mut self.measures),
-            open: HashMap::default(),
-            passed: 0,
-        }
+        std::mem::swap(&mut self.open, &mut empty.open);
+        std::mem::replace(self, empty)
+    }
+
+    /// Makes an empty journal of one that was absorbed. The next chunk will hold much the same, and a list that
+    /// grows is copied; so it keeps its room, and for what waits the `buffers` of what does no more.
+    pub(super) fn empty(&mut self, buffers: &mut Buffers) {
+        self.entries.clear();
+        self.waiting.clear();
+        self.free.clear();
+        self.responses.clear();
+        self.halves.clear();
+        self.regions = Arc::default();
+        self.in_regions = 0;
+        self.measures.clear();
+        self.buffers.0.append(&mut buffers.0);
+        self.buffers.0.truncate(Buffers::KEPT);
     }
 }
 
-/// Takes a list and leaves an empty one with room for a few more: the next chunk will hold much the same,
-/// and a list that grows is copied.
-fn take_alike<T>(list: &mut Vec<T>) -> Vec<T> {
-    let room = Vec::with_capacity(list.len() + list.len() / 8);
-    std::mem::replace(list, room)
-}
+/// Earlier stages that were taken out of a journal.
+#[derive(Debug)]
+pub struct Taken(u32);
 
 /// A stage that does not settle its request, still in its region.
 pub struct Pending<'a> {
@@ -443,6 +505,7 @@ impl Pending<'_> {
             text: Held::Region { at: self.text.0, length: self.text.1, note: self.note },
             origin: self.origin.map(|origin| Box::new((*origin).into())),
             lasting: self.lasting,
+            gone: false,
             order,
             sequence,
         }
@@ -452,7 +515,7 @@ impl Pending<'_> {
 impl Waiting {
     /// Joins a later stage of the same request; the higher one stands for it. Returns how many
     /// stages are repeats.
-    pub(super) fn join(&mut self, later: Waiting) -> u64 {
+    pub(super) fn join(&mut self, mut later: Waiting, buffers: &mut Buffers) -> u64 {
         let repeats = self.stages.shared(later.stages);
         self.bytes += later.bytes;
         self.events += later.events;
@@ -460,11 +523,12 @@ impl Waiting {
         self.lasting |= later.lasting;
         if later.rank > self.rank {
             self.rank = later.rank;
-            self.text = later.text;
-            self.origin = later.origin;
+            std::mem::swap(&mut self.text, &mut later.text);
+            std::mem::swap(&mut self.origin, &mut later.origin);
             self.position = later.position;
             self.kind = later.kind;
         }
+        buffers.give(later);
         repeats
     }
 }
@@ -506,7 +570,7 @@ mod tests {
         for way in ways {
             let mut journal = journal_of_a_pair(own, position);
             way(&mut journal);
-            let (request, response) = journal.hand_on().part(0, own, position(9)).expect("a pair");
+            let (request, response) = journal.hand_on(Journal::default()).part(0, own, position(9)).expect("a pair");
             assert_eq!((request.text(), request.position), (&b"REQUEST"[..], position(2)));
             assert_eq!((request.sum().bytes, request.sum().events, request.stages.count()), (8, 1, 1));
             let of = |response: Response| (response.code, response.time, response.bytes, response.position);
