@@ -11,16 +11,18 @@
 //! A request is known by its audit id and the time it was received, to the microsecond, with its user,
 //! verb and URI. The audit id alone is chosen by clients and proves nothing.
 
+mod far;
 mod journal;
 
 use std::collections::VecDeque;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{Amendment, Position, Repeat, Slot};
 use crate::event::{Event, Stage, Text};
 use crate::hash;
 
+use far::Far;
 use journal::{Buffers, Entry, Noted};
 pub use journal::{Journal, Kind, Pending, Response, Stages, Taken, Waiting};
 
@@ -412,29 +414,6 @@ struct Window {
     far: Option<Far>,
 }
 
-/// The identities of requests that were settled before those of late. Two captures of one log can repeat
-/// each other over any distance, and a repeat is told by its identity alone. Two generations again.
-#[derive(Default)]
-struct Far {
-    young: HashSet<u64, hash::AsIs>,
-    old: HashSet<u64, hash::AsIs>,
-}
-
-impl Far {
-    /// Nine bytes each, so that both generations take less than 40 MB.
-    const SIZE: usize = (1 << 21) / 8 * 7;
-
-    /// Takes over a generation of requests, all or none: hashes differ from run to run, so that no order
-    /// within it means anything.
-    fn extend(&mut self, generation: &HashMap<u64, Settled, hash::AsIs>) {
-        if self.young.len() + generation.len() > Self::SIZE {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
-        self.young.extend(generation.keys());
-    }
-}
-
 impl Window {
     /// Seven eighths of a power of two, as full as the table can be.
     const SIZE: usize = (1 << 18) / 8 * 7;
@@ -471,7 +450,7 @@ impl Window {
             std::mem::swap(&mut self.young, &mut self.old);
             self.none_is_old = false;
             if let Some(far) = &mut self.far {
-                far.extend(&self.young);
+                far.extend(self.young.keys().copied());
             }
             self.young.clear();
         }
@@ -484,7 +463,7 @@ impl Window {
     /// Whether a request was settled before those of late.
     #[inline]
     fn is_far(&self, identity: Identity) -> bool {
-        self.far.as_ref().is_some_and(|far| far.young.contains(&identity.0) || far.old.contains(&identity.0))
+        self.far.as_ref().is_some_and(|far| far.contains(identity.0))
     }
 
     /// Remembers a request unless it is there already, and tells whether it was not.
@@ -528,19 +507,5 @@ mod tests {
             assert_eq!(known(&mut window, 0), several);
             assert!(!known(&mut window, all));
         }
-    }
-
-    #[test]
-    fn what_is_far_is_bounded() {
-        let generation = |from: u64| -> HashMap<u64, Settled, hash::AsIs> {
-            let settled = Settled { owner: Owner(0), slot: Slot::NONE, stages: Stages::of(3) };
-            (from..from + Window::SIZE as u64).map(|identity| (identity, settled)).collect()
-        };
-        let mut far = Far::default();
-        for round in 0..20 {
-            far.extend(&generation(round * Window::SIZE as u64));
-            assert!(far.young.len() <= Far::SIZE && far.old.len() <= Far::SIZE);
-        }
-        assert!(!far.young.contains(&0) && !far.old.contains(&0));
     }
 }
