@@ -44,11 +44,14 @@ const SLACK_PER_DISORDER: i64 = 8;
 const MOST_DISORDER: i64 = 10_000_000_000;
 
 /// What a probe reads first. Most lines are shorter.
-const FIRST_READ: usize = 16 * 1024;
+const FIRST_READ: usize = 4 * 1024;
 
-/// Where a probe falls into a line that is longer than what it reads first, it tries again so much further on:
-/// most bytes are in long lines, but most lines are short.
+/// Where a probe falls into a line that is longer than what it reads first, it tries again so much further on,
+/// or a part of the way to where the next probe falls: most bytes are in long lines, but most lines are short.
 const STRIDE: u64 = 32 * 1024;
+
+/// That part. With fewer tries a probe may see nothing between lines of a megabyte.
+const STRIDES: u64 = 64;
 
 /// Lines longer than this are read by a probe only if nothing else is there.
 const LONG: usize = 64 * 1024;
@@ -200,6 +203,7 @@ impl Probe<'_> {
     /// is none, the first of all, however long it is, within reason.
     fn look(&mut self, at: u64, end: u64) -> io::Result<Sight> {
         let (mut place, mut unread) = (at, None);
+        let stride = STRIDE.max((end - at) / STRIDES);
         while place < end {
             let (sight, reached) = self.look_for(place, end, LONG)?;
             if sight != Sight::Nothing {
@@ -209,7 +213,7 @@ impl Probe<'_> {
             if reached == place {
                 unread = unread.or(Some(place));
             }
-            place = if reached > place { reached } else { place + STRIDE };
+            place = if reached > place { reached } else { place + stride };
         }
         let most = 2 * (end - at) as usize + FIRST_READ;
         match unread.filter(|_| most > LONG) {
