@@ -214,6 +214,15 @@ struct Ticket {
     chunk: u64,
 }
 
+/// Whether the merger must say if the source is read on, once it has absorbed a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pause {
+    Never,
+    /// If every request has ended that is looked for.
+    IfAllWasFound,
+    Always,
+}
+
 /// What a chunk gave.
 struct Finished<P> {
     /// Stretches that end with a line of which the beginning may stand before the chunk.
@@ -229,8 +238,7 @@ struct Finished<P> {
     packing: Packing,
     unreadable: bool,
     weight: usize,
-    /// Whether the merger must say if the source is read on.
-    pause: bool,
+    pause: Pause,
     /// With the first chunk of a file that is not read whole, its length and the part read.
     found: Option<(u64, Stretch)>,
     /// That file.
@@ -304,7 +312,12 @@ impl<Q: Question> Run<'_, '_, Q> {
             Task::Block(ticket, work) => {
                 let mut finished = self.run_block(ticket, &work.block, work.skim.as_deref(), bench);
                 finished.last = work.behind == Behind::End;
-                finished.pause = work.behind == Behind::Pause;
+                finished.pause = match work.behind {
+                    Behind::Pause => Pause::Always,
+                    // What other threads have read further on counts for nothing then, and of rows that can be said.
+                    Behind::More if Q::IN_ORDER && work.skim.is_some() => Pause::IfAllWasFound,
+                    _ => Pause::Never,
+                };
                 finished.file = work.found.map(|_| work.block.file);
                 finished.found = work.found;
                 self.shelve(ticket, finished);
@@ -398,25 +411,19 @@ impl<Q: Question> Run<'_, '_, Q> {
         carry: &mut Carry,
         bench: &mut Bench<Q::Partial>,
     ) -> usize {
-        let feeds = |bytes| memchr::memchr_iter(b'\n', bytes).count() as u64;
-        let mut at = 0;
         for piece in pieces {
-            match piece {
-                Piece::Passed(found) => {
-                    let position = Position { source: ticket.source as u32, offset: region.offset + *found as u64 };
-                    bench.state.journal.pass(position);
-                }
-                Piece::Line(line) => {
-                    carry.lines += feeds(&region.bytes[at..line.start]);
-                    let bytes = &region.bytes[line.clone()];
-                    let offset = region.offset + line.start as u64;
-                    self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, None, carry, bench);
-                    bench.state.keep_halves(bytes);
-                    at = line.end;
-                }
+            if piece.passed > 0 {
+                let position = Position { source: ticket.source as u32, offset: region.offset + piece.last as u64 };
+                bench.state.journal.pass(position, piece.passed);
+            }
+            carry.lines += piece.feeds;
+            if let Some(line) = &piece.line {
+                let bytes = &region.bytes[line.clone()];
+                let offset = region.offset + line.start as u64;
+                self.parse(ticket, Region { bytes, end: RegionEnd::RecordStart, offset }, None, carry, bench);
+                bench.state.keep_halves(bytes);
             }
         }
-        carry.lines += feeds(&region.bytes[at..]);
         region.bytes.len()
     }
 
@@ -468,7 +475,7 @@ impl<Q: Question> Run<'_, '_, Q> {
                     return self.stop();
                 }
                 self.reuse(regions, merger.spent.take());
-                if pause {
+                if pause == Pause::Always || (pause == Pause::IfAllWasFound && merger.has_found_all()) {
                     let Some(more) = merger.read_on() else { return self.stop() };
                     lock(&self.desk).resume(source, more, self.options.chunk);
                 }
@@ -563,7 +570,7 @@ impl<P> Finished<P> {
             packing: Packing::Plain,
             unreadable: false,
             weight: 0,
-            pause: false,
+            pause: Pause::Never,
             found: None,
             file: None,
             early: Vec::new(),

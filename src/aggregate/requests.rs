@@ -346,8 +346,13 @@ impl Requests {
     }
 
     /// The requests that have not ended as far as absorbed, in no order that means anything.
-    pub fn open(&self) -> impl Iterator<Item = &Waiting> {
-        self.waiting.values()
+    pub fn open(&self) -> impl Iterator<Item = (Identity, &Waiting)> {
+        self.waiting.iter().map(|(identity, stage)| (Identity(*identity), stage))
+    }
+
+    /// Whether that request waits for its end.
+    pub fn is_open(&self, identity: Identity) -> bool {
+        self.waiting.contains_key(&identity.0)
     }
 
     /// The input has ended: reports every request that was never settled, in input order.

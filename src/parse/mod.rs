@@ -10,6 +10,7 @@ pub mod convert;
 mod cri;
 mod envelope;
 pub mod json;
+pub mod landmarks;
 pub mod legacy;
 mod nesting;
 pub mod object;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use super::observer::{ChunkState, Observer, Texts};
-use super::sought::{Early, Open, ReadOn, Sought};
+use super::sought::{Early, Open, ReadOn, Sought, Wanted};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
 use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Totals, Waiting};
@@ -45,6 +45,8 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     early: Vec<Early>,
     /// The journal absorbed last, empty now: to be written again.
     pub(super) spent: Option<Journal>,
+    /// The requests whose ends are looked for behind the window; none as long as that is not known.
+    wanted: Option<Wanted>,
     /// Bytes absorbed.
     read: u64,
     /// Whether the answer is complete before the input is: nothing is absorbed any more.
@@ -97,6 +99,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             file: None,
             early: Vec::new(),
             spent: None,
+            wanted: None,
             read: 0,
             stopped: false,
         }
@@ -234,7 +237,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         self.amendments.iter().for_each(|((owner, slot), amendment)| {
             self.question.amend(if *owner == LATE { &mut late } else { &mut whole }, *slot, *amendment);
         });
-        let mut open: Vec<&Waiting> = self.requests.open().collect();
+        let mut open: Vec<&Waiting> = self.requests.open().map(|(_, request)| request).collect();
         open.sort_by_key(|request| (request.position(), request.sequence()));
         for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
             let (infos, arena) = (&self.infos, Bump::new());
@@ -308,11 +311,17 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             self.stopped = true;
             return None;
         }
-        let more = open.read_on(last);
+        let (more, wanted) = open.read_on(last);
+        self.wanted = wanted;
         if matches!(more, ReadOn::No) {
             self.leave_source();
         }
         Some(more)
+    }
+
+    /// Whether all ends that are looked for behind the window have been found.
+    pub(super) fn has_found_all(&mut self) -> bool {
+        self.wanted.as_mut().is_some_and(|wanted| wanted.have_ended(&self.requests))
     }
 
     /// Whether earlier stages of requests in the answer may have been left out.
@@ -327,7 +336,9 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         let since = self.sought.filter(|_| !Q::IN_ORDER).and_then(|sought| sought.seek.since);
         match self.question.filter() {
             Some(filter) if self.unit == Unit::Request => {
-                Open::of(self.requests.open(), filter, since, newest.filter(|_| last))
+                let may_match = |identity| self.wanted.as_ref().is_none_or(|wanted| wanted.holds(identity));
+                let waiting = self.requests.open().filter(|(identity, _)| may_match(*identity));
+                Open::of(waiting, filter, since, newest.filter(|_| last))
             }
             _ => Open::default(),
         }

@@ -290,7 +290,7 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
     #[inline]
     fn passed(&mut self, offset: usize, bytes: usize) {
         self.state.evidence.passed(bytes);
-        self.state.journal.pass(self.position(offset));
+        self.state.journal.pass(self.position(offset), 1);
     }
 
     fn damage(&mut self, reason: Reason, _offset: usize, place: Place) {

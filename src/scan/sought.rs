@@ -9,13 +9,14 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use hashbrown::HashSet;
 
 use super::observer::event_of_waiting;
 use super::skim::Skim;
 use super::{Options, Unit};
 use crate::aggregate::Question;
 use crate::aggregate::evidence::Account;
-use crate::aggregate::requests::Waiting;
+use crate::aggregate::requests::{Identity, Requests, Waiting};
 use crate::event::{Event, Timestamp};
 use crate::input::seek::Seek;
 use crate::input::source::{Discovery, Source};
@@ -121,8 +122,7 @@ pub(super) enum ReadOn {
 /// The requests that match as far as they are known and have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Open {
-    /// Whether one of them may still end.
-    undecided: bool,
+    wanted: Wanted,
     /// Whether they can be looked for without parsing.
     is_json: bool,
     ids: Vec<Box<[u8]>>,
@@ -134,17 +134,20 @@ impl Open {
     /// Of all requests that wait for their end. `now` is the newest event's time, if what has waited
     /// for too long by then can be taken for unfinished.
     pub(super) fn of<'w>(
-        waiting: impl Iterator<Item = &'w Waiting>,
+        waiting: impl Iterator<Item = (Identity, &'w Waiting)>,
         filter: &Filter,
         since: Option<Timestamp>,
         now: Option<Timestamp>,
     ) -> Open {
         let mut open = Open { is_json: true, ..Open::default() };
-        for request in waiting {
+        for (identity, request) in waiting {
             let arena = Bump::new();
             let Some(event) = event_of_waiting(request, &arena).filter(|event| filter.matches(event)) else { continue };
             let age = now.zip(event.time()).map_or(0, |(now, time)| now.0.saturating_sub(time.0));
-            open.undecided |= request.lasting() || age < ENDS_WITHIN;
+            if request.lasting() || age < ENDS_WITHIN {
+                open.wanted.undecided.push(identity);
+            }
+            open.wanted.matching.insert(identity);
             open.is_json &= !event.format.is_legacy();
             open.ids.extend(event.audit_id.map(|id| id.raw().into()));
             open.early.extend(Early::of(&event, since));
@@ -153,11 +156,32 @@ impl Open {
     }
 
     /// How to read on for them. Of further sources nothing is known, so what comes before them is read.
-    pub(super) fn read_on(self, last_source: bool) -> ReadOn {
-        match self.undecided {
-            false => ReadOn::No,
-            true if self.is_json && last_source => ReadOn::Skim(Arc::new(Skim::new(self.ids))),
-            true => ReadOn::All,
+    pub(super) fn read_on(self, last_source: bool) -> (ReadOn, Option<Wanted>) {
+        match self.wanted.undecided.is_empty() {
+            true => (ReadOn::No, None),
+            false if self.is_json && last_source => (ReadOn::Skim(Arc::new(Skim::new(self.ids))), Some(self.wanted)),
+            false => (ReadOn::All, None),
         }
+    }
+}
+
+/// The requests whose ends are looked for behind the window.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    matching: HashSet<Identity>,
+    /// Those of them that may still end.
+    undecided: Vec<Identity>,
+}
+
+impl Wanted {
+    /// Whether it is one of them. Behind the window none begins.
+    pub(super) fn holds(&self, identity: Identity) -> bool {
+        self.matching.contains(&identity)
+    }
+
+    /// Whether all have ended that may. Asked after every chunk, so only as many are looked at as have ended.
+    pub(super) fn have_ended(&mut self, requests: &Requests) -> bool {
+        while self.undecided.pop_if(|identity| !requests.is_open(*identity)).is_some() {}
+        self.undecided.is_empty()
     }
 }

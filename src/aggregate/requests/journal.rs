@@ -364,15 +364,16 @@ impl Journal {
         self.responses.push(response);
     }
 
-    /// An event is passed over that has nothing to do with the answer. It counts as an entry all the
-    /// same, as it would if it were read.
-    pub fn pass(&mut self, position: Position) {
+    /// Events are passed over that have nothing to do with the answer, the last of them here. Each counts as
+    /// an entry all the same, as it would if it were read.
+    pub fn pass(&mut self, position: Position, events: u32) {
         if let Some(Noted { offset, entry: Entry::Passed(count), .. }) = self.entries.last_mut() {
-            (*offset, *count) = (position.offset, *count + 1);
-            self.passed += 1;
+            (*offset, *count) = (position.offset, *count + events);
+            self.passed += events as usize;
             return;
         }
-        self.note(Identity(0), position, Entry::Passed(1));
+        self.passed += (events as usize).saturating_sub(1);
+        self.note(Identity(0), position, Entry::Passed(events));
     }
 
     /// Events so far, whatever became of them.
