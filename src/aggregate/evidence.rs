@@ -85,13 +85,15 @@ impl Evidence {
         }
     }
 
-    /// Counts a line of so many bytes that is an event of the server's own format and no more was read of.
+    /// Counts lines of so many bytes that are events of the server's own format and no more was read of.
     #[inline]
-    pub fn passed(&mut self, bytes: usize) {
-        self.passed += 1;
-        self.events += 1;
-        self.formats[Format::V1 as usize] += 1;
-        self.record(Bucket::Event, bytes, true);
+    pub fn passed(&mut self, lines: u64, bytes: usize) {
+        self.passed += lines;
+        self.events += lines;
+        self.formats[Format::V1 as usize] += lines;
+        let count = &mut self.buckets[Bucket::Event as usize];
+        count.records += lines;
+        count.bytes += bytes as u64;
     }
 
     /// Counts half of a two-line pair; the pair is one event, which the request line stands for.

@@ -20,7 +20,7 @@ use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
 use super::object::{self, Broken};
 use super::pieces::{Piece, Pieced};
-use super::sieve::{Sieve, ends_as_event};
+use super::sieve::Sieve;
 use crate::event::{Event, Format};
 
 pub use inside::read_joined;
@@ -81,8 +81,9 @@ pub trait Visitor<'a> {
     fn sieve(&self) -> Option<&Sieve> {
         None
     }
-    /// A line of `bytes` bytes at `offset` is an event that does not matter, as [`Visitor::sieve`] has it.
-    fn passed(&mut self, _offset: usize, _bytes: usize) {}
+    /// So many lines, `bytes` bytes together, are events that do not matter, as [`Visitor::sieve`] has it; the
+    /// last of them is at `last`.
+    fn passed(&mut self, _lines: u32, _bytes: usize, _last: usize) {}
     /// A damaged record that begins at `offset`; `place` is where reading failed.
     fn damage(&mut self, reason: Reason, offset: usize, place: Place);
 }
@@ -165,7 +166,11 @@ pub fn read_region<'a>(
     let mut reader = Reader::over(region, end, carry, arena, visitor);
     let mut at = 0;
     while at < region.len() {
-        if let Some(next) = reader.sifted(at).or_else(|| reader.own_line(at)) {
+        if let Some(next) = reader.sifted(at) {
+            at = next;
+            continue;
+        }
+        if let Some(next) = reader.own_line(at) {
             reader.carry.lines += 1;
             at = next;
             continue;
@@ -255,7 +260,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         }
     }
 
-    /// Passes over the line at `at` if it cannot matter.
+    /// Passes over the line at `at` if it cannot matter, and over those behind it that cannot either.
     #[inline]
     fn sifted(&mut self, at: usize) -> Option<usize> {
         let sieve = self.visitor.sieve()?;
@@ -264,15 +269,15 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
         if self.carry.in_nul_run || !starts_line {
             return None;
         }
-        let end = sieve.plain_line(self.region, at)?;
-        if !ends_as_event(&self.region[at..end]) {
+        let canonical = &self.canonical;
+        let has_user = |line: &[u8]| canonical.user(line, 0, line.len()).is_some_and(|user| !user.is_escaped());
+        let passed = sieve.pass(self.region, at, &has_user);
+        if passed.lines == 0 {
             return None;
         }
-        if self.canonical.user(self.region, at, end)?.is_escaped() {
-            return None;
-        }
-        self.visitor.passed(at, end + 1 - at);
-        Some(end + 1)
+        self.carry.lines += u64::from(passed.lines);
+        self.visitor.passed(passed.lines, passed.end - at, passed.last);
+        Some(passed.end)
     }
 
     /// Reads the line at `at` if it is as a server writes it, and tells where it ends, which is found by

@@ -288,9 +288,9 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
     }
 
     #[inline]
-    fn passed(&mut self, offset: usize, bytes: usize) {
-        self.state.evidence.passed(bytes);
-        self.state.journal.pass(self.position(offset), 1);
+    fn passed(&mut self, lines: u32, bytes: usize, last: usize) {
+        self.state.evidence.passed(lines.into(), bytes);
+        self.state.journal.pass(self.position(last), lines);
     }
 
     fn damage(&mut self, reason: Reason, _offset: usize, place: Place) {
