@@ -27,18 +27,18 @@ use crate::aggregate::evidence::{Account, Evidence, SourceAccount};
 use crate::aggregate::requests::{Journal, Owner};
 use crate::aggregate::{Amendment, Position, Question, Seen, SourceInfo};
 use crate::input::decompress::Packing;
-use crate::input::feed::{Block, Region, StreamFeed};
+use crate::input::feed::{Region, StreamFeed};
 use crate::input::section::Section;
 use crate::input::seek::{SLACK, Stretch};
 use crate::input::source::{Discovery, Source};
 use crate::parse::pieces::Joined;
 use crate::parse::records::{Carry, RegionEnd, read_region};
 use crate::parse::sieve::Sieve;
-use desk::{Behind, Desk, Task};
+use desk::{Behind, Desk, Task, Work};
 use merger::{Mailbox, Merger};
 use observer::{ChunkState, Observer, Passage, Texts};
 use reel::Batch;
-use skim::{Piece, Skim};
+use skim::Piece;
 use sought::{Early, Sought};
 
 /// What one row of the answer stands for.
@@ -310,17 +310,19 @@ impl<Q: Question> Run<'_, '_, Q> {
     fn run_task(&self, task: Task, bench: &mut Bench<Q::Partial>) -> Option<Task> {
         match task {
             Task::Block(ticket, work) => {
-                let mut finished = self.run_block(ticket, &work.block, work.skim.as_deref(), bench);
-                finished.last = work.behind == Behind::End;
-                finished.pause = match work.behind {
+                let (mut finished, reached) = self.run_block(ticket, &work, bench);
+                finished.last = work.behind() == Behind::End;
+                finished.pause = match work.behind() {
                     Behind::Pause => Pause::Always,
                     // What other threads have read further on counts for nothing then, and of rows that can be said.
                     Behind::More if Q::IN_ORDER && work.skim.is_some() => Pause::IfAllWasFound,
                     _ => Pause::Never,
                 };
-                finished.file = work.found.map(|_| work.block.file);
+                finished.file = work.found.map(|_| Arc::clone(&work.block.file));
                 finished.found = work.found;
                 self.shelve(ticket, finished);
+                let next = work.next(reached).filter(|_| self.is_wanted(ticket));
+                return next.map(|work| Task::Block(Ticket { chunk: ticket.chunk + 1, ..ticket }, work));
             }
             Task::Stream(ticket, feed, buffer) => return self.read_stream(ticket, feed, buffer),
             Task::Parse(batch) => self.run_batch(batch, bench),
@@ -335,25 +337,31 @@ impl<Q: Question> Run<'_, '_, Q> {
         None
     }
 
+    /// Whether anything behind that chunk of its source is still wanted.
+    fn is_wanted(&self, ticket: Ticket) -> bool {
+        !self.stop.load(Ordering::Relaxed) && lock(&self.desk).due.source <= ticket.source
+    }
+
+    /// What a block gives, and how far its records reach.
     fn run_block(
         &self,
         ticket: Ticket,
-        block: &Block,
-        skim: Option<&Skim>,
+        work: &Work,
         bench: &mut Bench<Q::Partial>,
-    ) -> Finished<Q::Partial> {
+    ) -> (Finished<Q::Partial>, Option<u64>) {
+        let (block, skim) = (&work.block, work.skim.as_deref());
         let mut buffer = std::mem::take(&mut bench.buffer);
         let mut carry = Carry::default();
         let sieve = self.sieve.as_ref().filter(|_| self.options.sift.is_some_and(|least| block.length >= least));
         // Where the only region is in the buffer. With several, the buffer does not keep the first.
         let (mut only, mut several) = (None, false);
-        let result = block.read(&mut buffer, |region| {
+        let result = block.read_behind(work.reached, &mut buffer, |region| {
             let pieces = skim.filter(|_| region.end != RegionEnd::More).and_then(|skim| skim.pieces(region.bytes));
             if let Some(pieces) = pieces {
                 return self.parse_pieces(ticket, region, &pieces, &mut carry, bench);
             }
             several |= region.end == RegionEnd::More;
-            let (start, bytes) = ((region.offset - block.start.saturating_sub(1)) as usize, region.bytes);
+            let (start, bytes) = ((region.offset - block.base(work.reached)) as usize, region.bytes);
             let used = self.parse(ticket, region, sieve, &mut carry, bench);
             if several {
                 bench.state.keep_halves(bytes);
@@ -368,10 +376,11 @@ impl<Q: Question> Run<'_, '_, Q> {
         bench.buffer = if buffer.is_empty() { lock(&self.spare).buffers.pop().unwrap_or_default() } else { buffer };
         self.progress.bytes.fetch_add(block.end - block.start, Ordering::Relaxed);
         let mut finished = bench.clear(self.question, carry, self.journal());
-        if let Err(error) = result {
+        let reached = result.unwrap_or_else(|error| {
             finished.evidence.failures.push(crate::input::source::plain_reason(&error));
-        }
-        finished
+            None
+        });
+        (finished, reached)
     }
 
     /// Reads a batch of a stream and puts the stream back, so that another thread may read on.

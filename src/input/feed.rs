@@ -99,15 +99,48 @@ impl Block {
     ///
     /// # Errors
     /// Fails when the file cannot be read any more.
-    pub fn read(&self, buffer: &mut Vec<u8>, mut parse: impl FnMut(Region<'_>) -> usize) -> io::Result<()> {
-        let base = self.start.saturating_sub(1);
+    pub fn read(&self, buffer: &mut Vec<u8>, parse: impl FnMut(Region<'_>) -> usize) -> io::Result<()> {
+        self.read_behind(None, buffer, parse).map(drop)
+    }
+
+    /// The same where it may be known how far the records before reach: not less far than to `start`, and
+    /// a record begins there. Tells how far this block's records reach; none if none begins in it.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read any more.
+    pub fn read_behind(
+        &self,
+        reached: Option<u64>,
+        buffer: &mut Vec<u8>,
+        mut parse: impl FnMut(Region<'_>) -> usize,
+    ) -> io::Result<Option<u64>> {
+        if reached.is_some_and(|reached| reached >= self.end) {
+            return Ok(reached);
+        }
+        let base = self.base(reached);
         let mut window =
             Window { file: &self.file, length: self.length, buffer, filled: 0, base, at_line_start: false };
         window.fill((self.end - base) as usize + MARGIN)?;
         let limit = (self.end - base) as usize;
-        let first = if self.start == 0 { Some(0) } else { window.first_start(1, limit) };
-        let Some(first) = first else { return Ok(()) };
-        self.read_on(&mut window, first, &mut parse)
+        let first = match reached {
+            Some(reached) => Some((reached - base) as usize),
+            None if self.start == 0 => Some(0),
+            None => window.first_start(1, limit),
+        };
+        // The file may have been cut meanwhile.
+        let Some(first) = first.filter(|first| *first <= window.filled) else { return Ok(None) };
+        self.read_on(&mut window, first, &mut parse).map(Some)
+    }
+
+    /// The offset that is read first: that of the byte that tells whether a line begins at the next one.
+    pub fn base(&self, reached: Option<u64>) -> u64 {
+        reached.unwrap_or(self.start).saturating_sub(1)
+    }
+
+    /// The block of up to `size` bytes behind this one.
+    #[must_use]
+    pub fn next(self, size: u64) -> Block {
+        Block { start: self.end, end: (self.end + size).min(self.length), ..self }
     }
 
     /// From the record start at `first`: finds the first record start at or behind the block's end,
@@ -117,17 +150,17 @@ impl Block {
         window: &mut Window<'_>,
         mut first: usize,
         parse: &mut impl FnMut(Region<'_>) -> usize,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let mut searched = first + 1;
         loop {
             let limit = self.end.saturating_sub(window.base) as usize;
             if let Some(cut) = window.first_start(searched.max(limit), window.filled) {
                 parse(window.region(first..cut, RegionEnd::RecordStart));
-                return Ok(());
+                return Ok(window.base + cut as u64);
             }
             if window.at_end() {
                 parse(window.region(first..window.filled, RegionEnd::Source));
-                return Ok(());
+                return Ok(self.length);
             }
             searched = window.filled.saturating_sub(MARGIN).max(limit).max(first + 1);
             if window.filled - first >= PATIENCE {
@@ -198,7 +231,7 @@ impl Window<'_> {
         if from == 0 && self.at_line_start && is_definite_start(&self.buffer[..self.filled]) {
             return Some(0);
         }
-        let from = from.max(1);
+        let (from, to) = (from.max(1), to.min(self.filled));
         let bytes = self.buffer.get(from.checked_sub(1)?..to.saturating_sub(1).max(from - 1))?;
         memchr_iter(b'\n', bytes).map(|feed| from + feed).find(|&at| is_definite_start(&self.buffer[at..self.filled]))
     }
@@ -503,4 +536,58 @@ impl<'a> Visitor<'a> for Nobody {
     fn record(&mut self, _: Bucket, _: usize, _: bool) {}
     fn lost(&mut self, _: u64) {}
     fn damage(&mut self, _: Reason, _: usize, _: Place) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is parsed of a file whose blocks are read one behind the other, each knowing how far those before
+    /// reach or not: where each stretch begins, and its bytes.
+    fn stretches(text: &[u8], size: u64, knows: bool) -> Vec<(u64, Vec<u8>)> {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), text).unwrap();
+        let (file, length) = (Arc::new(Section::whole(path.reopen().unwrap())), text.len() as u64);
+        let mut block = Block { file, start: 0, end: size.min(length), length };
+        let (mut reached, mut buffer, mut found) = (None, Vec::new(), Vec::new());
+        loop {
+            let next = block.read_behind(reached, &mut buffer, |region| {
+                found.push((region.offset, region.bytes.to_vec()));
+                region.bytes.len()
+            });
+            if block.end == length {
+                return found;
+            }
+            reached = next.unwrap().filter(|_| knows);
+            block = block.next(size);
+        }
+    }
+
+    #[test]
+    fn of_a_file_that_was_cut_meanwhile_nothing_is_there() {
+        let file = Arc::new(Section::whole(tempfile::tempfile().unwrap()));
+        let mut buffer = b"{\"a\":1}\n".repeat(99);
+        for (start, reached) in [(0, None), (0, Some(9)), (400, None), (400, Some(400)), (400, Some(450))] {
+            let block = Block { file: Arc::clone(&file), start, end: start + 200, length: 900 };
+            let read = block.read_behind(reached, &mut buffer, |region| region.bytes.len());
+            assert!(read.is_ok(), "{start} {reached:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_knows_how_far_others_reach_holds_the_same() {
+        let lines = |lengths: &[usize]| -> Vec<u8> {
+            lengths.iter().flat_map(|length| [b"{\"a\":\"", &vec![b'x'; *length][..], b"\"}\n"].concat()).collect()
+        };
+        for text in [
+            lines(&[5, 7, 90, 3, 3, 250, 0, 1, 40_000, 2]),
+            lines(&[3; 40]),
+            lines(&[40_000]),
+            [&lines(&[9, 100]), &b"}\n ]\n1\n{\n\"a\": 2\n}\n"[..], &lines(&[80, 3])].concat(),
+        ] {
+            for size in [1, 2, 9, 10, 11, 64, 100, 1000, 100_000] {
+                assert_eq!(stretches(&text, size, true), stretches(&text, size, false), "blocks of {size}");
+            }
+        }
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct Desk {
     pub(super) due: Ticket,
     /// Weight of finished chunks that wait for their turn, by source.
     shelved: Vec<usize>,
+    /// About what a finished chunk weighs.
+    weight: usize,
     threads: usize,
     /// Buffers of batches that were parsed.
     buffers: Vec<Vec<u8>>,
@@ -62,6 +64,16 @@ struct Part {
 }
 
 impl Part {
+    /// How many blocks from this one on the same thread should read. At the end all threads should have something.
+    fn run(&self, block: &Block, threads: usize, weight: usize) -> u64 {
+        if self.before.is_some() {
+            return 1;
+        }
+        let left = self.stop.min(block.length).saturating_sub(block.start) / (block.end - block.start);
+        let most = (RUN_WEIGHT / weight.max(1)).clamp(1, RUN);
+        (left / (4 * threads.max(1) as u64)).clamp(1, most as u64)
+    }
+
     fn skim_of(&self, block: &Block) -> Option<Arc<Skim>> {
         let before = self.before.as_ref().filter(|(end, _)| block.end <= *end).map(|(_, skim)| skim);
         before.or(self.behind.as_ref()).cloned()
@@ -83,6 +95,13 @@ const AHEAD_LIMIT: usize = 256 << 10;
 /// the only way to use a second thread.
 const SLOW_AHEAD_LIMIT: usize = 12 << 20;
 
+/// Of a file a thread is given so many blocks one behind the other, if it is long: where the last record of one
+/// goes on far beyond its end, the next begins behind it, and what is between is not read again.
+const RUN: usize = 8;
+
+/// What a thread finds in such a run should weigh no more, since it may all wait for its turn.
+const RUN_WEIGHT: usize = 256 << 10;
+
 /// How many sources are open at once.
 const OPEN_SOURCES: usize = 16;
 
@@ -94,6 +113,7 @@ impl Desk {
             front: 0,
             due: Ticket { source: 0, chunk: 0 },
             shelved: vec![0; sources],
+            weight: RUN_WEIGHT,
             threads,
             buffers: Vec::new(),
             stop: Arc::clone(stop),
@@ -122,6 +142,7 @@ impl Desk {
     /// A finished chunk of that weight waits for its turn.
     pub(super) fn lay(&mut self, ticket: Ticket, weight: usize) {
         self.shelved[ticket.source] += weight;
+        self.weight = weight.max(self.weight / 2);
     }
 
     /// Its turn has come.
@@ -210,9 +231,10 @@ impl Desk {
                     return None;
                 }
                 let ticket = Ticket { source, chunk: *next };
-                *next += 1;
-                let behind = match block.end {
-                    end if end == *length => Behind::End,
+                let count = if full { 1 } else { part.run(&block, self.threads, self.weight) };
+                *next += count;
+                let behind = match block.start + count * (block.end - block.start) {
+                    end if end >= *length => Behind::End,
                     end if end >= part.stop => Behind::Pause,
                     _ => Behind::More,
                 };
@@ -221,7 +243,7 @@ impl Desk {
                 if behind == Behind::End {
                     self.states[source] = State::Done;
                 }
-                Some(Task::Block(ticket, Work { block, behind, found, skim }))
+                Some(Task::Block(ticket, Work { block, reached: None, behind, found, skim, more: count - 1 }))
             }
             State::Stream(reel) => {
                 if let Some(batch) = reel.take_stock(full, allowed) {
@@ -299,11 +321,30 @@ pub(super) enum Task {
 /// A block to read.
 pub(super) struct Work {
     pub(super) block: Block,
-    pub(super) behind: Behind,
+    /// How far the records before the block reach, if that is known.
+    pub(super) reached: Option<u64>,
+    /// What stands behind the last of the blocks.
+    behind: Behind,
+    /// So many blocks of the same size follow that the same thread is to read.
+    more: u64,
     /// With the first block of a file that is not read whole, its length and the part that holds the window.
     pub(super) found: Option<(u64, Stretch)>,
     /// Look through it for these requests only.
     pub(super) skim: Option<Arc<Skim>>,
+}
+
+impl Work {
+    /// What stands behind the block at hand.
+    pub(super) const fn behind(&self) -> Behind {
+        if self.more > 0 { Behind::More } else { self.behind }
+    }
+
+    /// The block that follows, if it is to be read by the same thread; the records of this one reach that far.
+    pub(super) fn next(self, reached: Option<u64>) -> Option<Self> {
+        let more = self.more.checked_sub(1)?;
+        let size = self.block.end - self.block.start;
+        Some(Work { block: self.block.next(size), reached, more, found: None, ..self })
+    }
 }
 
 /// What stands behind a block.
