@@ -75,6 +75,8 @@ impl Sieve {
     /// Passes over the lines from `start` on, where one begins, up to the first that may matter. `has_user` tells
     /// whether a line is an event as the server writes it up to its user's name, and the name has no escapes.
     pub(super) fn pass(&self, text: &[u8], start: usize, has_user: &dyn Fn(&[u8]) -> bool) -> Passed {
+        // Places are counted in 32 bits.
+        let text = &text[..text.len().min(start.saturating_add(u32::MAX as usize))];
         match self.words.first_chunk::<MOST>() {
             Some(words) => simd::at(self.level, Passing { words, text, start, has_user }),
             None => match self.words.first_chunk::<1>() {
