@@ -211,7 +211,9 @@ impl Evidence {
         self.repeats += other.repeats;
         self.passed += other.passed;
         self.inversions += other.inversions;
-        self.failures.extend(other.failures);
+        // One that every further block of a file meets is told once.
+        let new = other.failures.into_iter().filter(|reason| !self.failures.contains(reason)).collect::<Vec<_>>();
+        self.failures.extend(new);
         self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.into_iter().chain(other.last).max();
     }

@@ -107,7 +107,7 @@ impl Block {
     /// a record begins there. Tells how far this block's records reach; none if none begins in it.
     ///
     /// # Errors
-    /// Fails when the file cannot be read any more.
+    /// Fails when the file cannot be read any more, or was cut: what was still there has been parsed then.
     pub fn read_behind(
         &self,
         reached: Option<u64>,
@@ -128,8 +128,12 @@ impl Block {
             None => window.first_start(1, limit),
         };
         // The file may have been cut meanwhile.
-        let Some(first) = first.filter(|first| *first <= window.filled) else { return Ok(None) };
-        self.read_on(&mut window, first, &mut parse).map(Some)
+        let first = first.filter(|first| *first <= window.filled);
+        let reached = first.map(|first| self.read_on(&mut window, first, &mut parse)).transpose()?;
+        if window.length < self.length {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file was cut while it was read"));
+        }
+        Ok(reached)
     }
 
     /// The offset that is read first: that of the byte that tells whether a line begins at the next one.
@@ -209,7 +213,7 @@ impl Window<'_> {
         while self.filled < end {
             let from = self.base + self.filled as u64;
             match self.file.read_at(&mut self.buffer[self.filled..end], from) {
-                // The file was cut while being read; what is there is there.
+                // The file was cut while being read; what is there is still read.
                 Ok(0) => {
                     self.length = from;
                     break;
@@ -570,8 +574,21 @@ mod tests {
         for (start, reached) in [(0, None), (0, Some(9)), (400, None), (400, Some(400)), (400, Some(450))] {
             let block = Block { file: Arc::clone(&file), start, end: start + 200, length: 900 };
             let read = block.read_behind(reached, &mut buffer, |region| region.bytes.len());
-            assert!(read.is_ok(), "{start} {reached:?}");
+            assert!(read.is_err(), "{start} {reached:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_file_that_was_cut_is_read_and_the_rest_is_missed() {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, &b"{\"a\":1}\n".repeat(9)).unwrap();
+        let block = Block { file: Arc::new(Section::whole(file)), start: 0, end: 50, length: 900 };
+        let (mut lines, mut buffer) = (0, Vec::new());
+        let read = block.read_behind(None, &mut buffer, |region| {
+            lines += memchr_iter(b'\n', region.bytes).count();
+            region.bytes.len()
+        });
+        assert!(read.is_err() && lines > 0, "{lines}");
     }
 
     #[test]

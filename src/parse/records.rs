@@ -194,6 +194,9 @@ fn line_feeds(record: &[u8]) -> u64 {
     }
 }
 
+/// How an event begins as a server writes it.
+const BEGINNING: &[u8] = b"{\"kind\":\"Event\"";
+
 struct Reader<'a, 'r, V> {
     region: &'a [u8],
     end: RegionEnd,
@@ -264,6 +267,10 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
     #[inline]
     fn sifted(&mut self, at: usize) -> Option<usize> {
         let sieve = self.visitor.sieve()?;
+        // Looking ahead costs more than reading what is short and no event.
+        if !self.region[at..].starts_with(BEGINNING) {
+            return None;
+        }
         // Of a line with many records only the first is at its start: so none is searched twice.
         let starts_line = if at == 0 { self.carry.column == 0 } else { self.region[at - 1] == b'\n' };
         if self.carry.in_nul_run || !starts_line {
