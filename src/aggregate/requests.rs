@@ -251,8 +251,8 @@ impl Requests {
         listener.amend(first.owner, first.slot, own.sum);
     }
 
-    /// Settles a two-line pair that met within its chunk; if that is a repeat and its halves must be joined anew,
-    /// tells it.
+    /// Settles a two-line pair that met within its chunk, and tells whether that is all: if it is a repeat of one
+    /// that was settled of late, or its halves belong to others, they must be joined anew.
     #[inline]
     fn settle_pair(
         &mut self,

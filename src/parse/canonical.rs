@@ -21,7 +21,7 @@ use super::simd::{self, Isa, Job, Level, Marks};
 use crate::event::{Event, Format, ObjectReference, RawJson, ResponseStatus, Stage, Text, Timestamp, User};
 
 /// How such a line begins.
-const HEAD: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"";
+pub(super) const HEAD: &[u8; 56] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"";
 
 /// Reads canonical events, one after the other.
 pub struct Canonical {

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 use memchr::{memchr, memmem};
 
-use super::canonical::Canonical;
+use super::canonical::{Canonical, HEAD};
 use super::json::Fault;
 use super::legacy::{self, RequestHalf, ResponseHalf};
 use super::object::{self, Broken};
@@ -194,9 +194,6 @@ fn line_feeds(record: &[u8]) -> u64 {
     }
 }
 
-/// How an event begins as a server writes it.
-const BEGINNING: &[u8] = b"{\"kind\":\"Event\"";
-
 struct Reader<'a, 'r, V> {
     region: &'a [u8],
     end: RegionEnd,
@@ -268,7 +265,7 @@ impl<'a, 'r, V: Visitor<'a>> Reader<'a, 'r, V> {
     fn sifted(&mut self, at: usize) -> Option<usize> {
         let sieve = self.visitor.sieve()?;
         // Looking ahead costs more than reading what is short and no event.
-        if !self.region[at..].starts_with(BEGINNING) {
+        if !self.region[at..].starts_with(HEAD) {
             return None;
         }
         // Of a line with many records only the first is at its start: so none is searched twice.

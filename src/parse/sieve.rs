@@ -15,6 +15,7 @@
 
 use memchr::arch::all::packedpair::Pair;
 
+use super::canonical::HEAD;
 use super::outline::padded;
 use super::simd::{self, Isa, Job, Level};
 
@@ -271,7 +272,7 @@ impl<const N: usize> Passing<'_, N> {
 #[inline(always)]
 fn has_usual_user<I: Isa>(text: &[u8], start: usize, end: usize) -> Option<()> {
     const UUID: usize = 36;
-    let level = head_at(text, start, b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"")?;
+    let level = head_at(text, start, HEAD)?;
     // The three strings in front of the URI are in sixty-four bytes, with what stands between.
     let marks = marks_at::<I>(text, level)?;
     let length = marks.trailing_zeros() as usize;
