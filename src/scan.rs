@@ -271,7 +271,8 @@ impl<Q: Question> Run<'_, '_, Q> {
         let mut next = None;
         while let Some(task) = next.take().or_else(|| self.next_task()) {
             next = self.run_task(task, &mut bench);
-            self.mail[owner.0 as usize].open(self.question, &mut bench.partial);
+            let spare = self.mail[owner.0 as usize].open(self.question, &mut bench.partial);
+            bench.state.journal.reuse(spare);
         }
         bench.partial
     }
@@ -558,6 +559,7 @@ impl<P> Bench<P> {
         let (passages, open) = (std::mem::take(&mut self.passages), self.state.end());
         let early = std::mem::take(&mut self.state.early);
         let journal = self.state.journal.hand_on(empty);
+        self.state.count(question, &mut self.partial);
         let partial = Q::IN_ORDER.then(|| std::mem::replace(&mut self.partial, question.empty()));
         let weight = journal.weight() + partial.as_ref().map_or(0, |partial| question.weight(partial));
         let loose = open.iter().chain(passages.iter().map(|passage| &passage.loose));

@@ -13,7 +13,7 @@ use auditq::aggregate::views::deprecated::Deprecated;
 use auditq::aggregate::views::slowest::Slowest;
 use auditq::aggregate::views::trackers::Trackers;
 use auditq::aggregate::views::{Pick, Picking, churn, watches};
-use auditq::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot, SourceInfo};
+use auditq::aggregate::{Amendment, Measure, Measured, Position, Question, Seen, Slot, SourceInfo};
 use auditq::event::{Event, Timestamp};
 use auditq::query::Filter;
 use auditq::render::answer::Answer;
@@ -50,7 +50,7 @@ fn events<'a>(logs: &'a [Vec<u8>], arena: &'a Bump) -> Vec<Event<'a>> {
     all.0
 }
 
-/// Shows a question some of the events, amends one in five and takes back one in seven.
+/// Shows a question some of the events, amends one in five, takes back one in seven and counts the others.
 fn observed<Q: Question>(question: &Q, events: &[Event<'_>], from: usize) -> Q::Partial {
     let info = SourceInfo::default();
     let mut partial = question.empty();
@@ -64,15 +64,11 @@ fn observed<Q: Question>(question: &Q, events: &[Event<'_>], from: usize) -> Q::
         if index % 5 == 0 {
             question.amend(&mut partial, slot, Amendment { bytes: 100, events: 2 });
         }
+        let measure = Measure::of(event, Amendment { bytes: event.raw.len() as u64, events: 1 });
         if index % 7 == 0 {
-            let repeat = Repeat {
-                sum: Amendment { bytes: event.raw.len() as u64, events: 1 },
-                code: event.code(),
-                latency_us: event.latency_us(),
-                long_running: event.is_long_running(),
-                time: event.time(),
-            };
-            question.retract(&mut partial, slot, repeat);
+            question.retract(&mut partial, slot, &measure);
+        } else {
+            question.count(&mut partial, &[Measured { slot, measure }]);
         }
     }
     partial
@@ -202,13 +198,9 @@ fn laws_hold_for_rows() {
 fn laws_hold_for_stats() {
     let (logs, arena) = (logs(), Bump::new());
     let events = events(&logs, &arena);
-    let info = SourceInfo::default();
     let of = |events: &[Event<'_>]| {
         let mut stats = Stats::default();
-        for event in events {
-            let seen = Seen { event, record: b"", source: &info, position: Position::default(), bytes: 3, events: 1 };
-            stats.observe(&seen, event.latency_us());
-        }
+        events.iter().for_each(|event| stats.count(&Measure::of(event, Amendment { bytes: 3, events: 1 })));
         stats
     };
     let show = |stats: Stats| {

@@ -32,6 +32,43 @@ fn a_shared_id_hides_no_request() {
     assert_eq!(output.text().lines().count(), 3);
 }
 
+/// A repeat of a request with another end leaves no trace, and a group of few requests stays exact however often
+/// they are repeated.
+#[test]
+fn a_repeat_is_neither_the_longest_nor_the_last() {
+    let first: String = (0..100).map(|i| event(&format!("id-{i}"), "u", i, "s")).collect();
+    let later = first.replace("\"stageTimestamp\":\"2026-01-01T00:00:01.", "\"stageTimestamp\":\"2026-01-01T00:00:09.");
+    let log = first.clone() + &later + &later;
+    for command in [&["summary", "--by", "user"][..], &["summary"], &["summary", "--by", "group"]] {
+        let answer = |log: &str, step: &str| {
+            let more = ["-o", "json", "--chunk-size", step];
+            let mut answer = auditq(&[command, &more].concat(), log.as_bytes()).json().remove(0);
+            let repeats = answer["evidence"]["repeatedEvents"].as_u64();
+            // What was read of a repeat stays with its request.
+            answer["evidence"] = serde_json::Value::Null;
+            ["bytes", "events"].into_iter().for_each(|sum| remove(&mut answer, sum));
+            (answer, repeats)
+        };
+        let (expected, none) = answer(&first, "1000000");
+        assert_eq!(none, Some(0));
+        for step in ["500", "40000", "1000000"] {
+            assert_eq!(answer(&log, step), (expected.clone(), Some(200)), "{command:?} in steps of {step}");
+        }
+    }
+}
+
+/// Removes a member wherever it is.
+fn remove(value: &mut serde_json::Value, name: &str) {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.remove(name);
+            members.values_mut().for_each(|value| remove(value, name));
+        }
+        serde_json::Value::Array(elements) => elements.iter_mut().for_each(|value| remove(value, name)),
+        _ => {}
+    }
+}
+
 /// However many threads are ahead when the last row is found.
 #[test]
 fn a_limit_is_never_exceeded() {

@@ -7,7 +7,7 @@
 mod outcome;
 
 use super::summary::Groups;
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, RawJson, Text, Timestamp, decoded};
 use crate::query::Filter;
 use crate::rbac::least::Evidence;
@@ -19,7 +19,7 @@ pub(super) use outcome::{admission, asked_in_message};
 /// How often something was requested, and when.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// How often; requests taken back do not count.
+    /// How often.
     pub count: u64,
     /// The earliest start.
     pub first: Option<Timestamp>,
@@ -30,21 +30,20 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a request.
+    /// Notes a request, which may be an example.
     pub fn observe(&mut self, event: &Event<'_>) {
-        self.count += 1;
         let start = event.start();
-        self.first = self.first.into_iter().chain(start).min();
-        self.last = self.last.max(start);
         let Some(id) = event.audit_id.map(Text::decode) else { return };
         if self.example.as_ref().is_none_or(|(earliest, known)| (start, &*id) < (*earliest, known.as_slice())) {
             self.example = Some((start, id.into_owned()));
         }
     }
 
-    /// Takes back a request that repeats one that is counted too.
-    pub fn retract(&mut self) {
-        self.count = self.count.saturating_sub(1);
+    /// Counts a request.
+    pub fn count(&mut self, measure: &Measure) {
+        self.count += 1;
+        self.first = self.first.into_iter().chain(measure.start).min();
+        self.last = self.last.max(measure.start);
     }
 
     /// Joins two.
@@ -206,6 +205,8 @@ impl Question for Access {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> AccessPartial {
         AccessPartial::default()
     }
@@ -246,9 +247,11 @@ impl Question for Access {
 
     fn amend(&self, _: &mut AccessPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut AccessPartial, slot: Slot, _: Repeat) {
-        if let Some(tally) = partial.groups.get_mut(slot.0) {
-            tally.retract();
+    fn count(&self, partial: &mut AccessPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            if let Some(tally) = partial.groups.get_mut(slot.0) {
+                tally.count(measure);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub mod slower;
 use super::evidence::Account;
 use super::stats::Latencies;
 use super::summary::{Groups, Key};
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;
 use contrasts::{Contrast, Leaf, Search};
@@ -198,6 +198,8 @@ impl Question for Compare {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> ComparePartial {
         ComparePartial { keys: self.keys.clone(), ..ComparePartial::default() }
     }
@@ -208,33 +210,28 @@ impl Question for Compare {
 
     fn observe(&self, partial: &mut ComparePartial, seen: &Seen<'_, '_>) -> Slot {
         let event = seen.event;
-        let Some(side) = self.sides.of(event.time()) else { return Slot::NONE };
-        if !seen.matches(&self.filter) {
+        if self.sides.of(event.time()).is_none() || !seen.matches(&self.filter) {
             return Slot::NONE;
         }
         let index = partial.groups.find(&self.groups, seen, None);
         let Some(both) = partial.groups.get_mut(index) else { return Slot::NONE };
-        both.count[side] += 1;
-        both.first = both.first.into_iter().chain(event.start()).min();
-        both.last = both.last.into_iter().chain(event.time()).max();
-        if let Some(us) = event.latency_us() {
-            if both.pace == 0 {
-                both.pace = partial.paces.find(&PACED, seen, None) + 1;
-            }
-            if let Some(latencies) = partial.paces.get_mut(both.pace - 1) {
-                latencies[side].record(us);
-            }
+        if both.pace == 0 && event.latency_us().is_some() {
+            both.pace = partial.paces.find(&PACED, seen, None) + 1;
         }
         Slot(index)
     }
 
     fn amend(&self, _: &mut ComparePartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut ComparePartial, slot: Slot, repeat: Repeat) {
-        let Some((side, both)) = self.sides.of(repeat.time).zip(partial.groups.get_mut(slot.0)) else { return };
-        both.count[side] = both.count[side].saturating_sub(1);
-        if let Some((us, latencies)) = repeat.latency_us.zip(partial.paces.get_mut(both.pace.wrapping_sub(1))) {
-            latencies[side].retract(us);
+    fn count(&self, partial: &mut ComparePartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            let Some((side, both)) = self.sides.of(measure.time).zip(partial.groups.get_mut(slot.0)) else { continue };
+            both.count[side] += 1;
+            both.first = both.first.into_iter().chain(measure.start).min();
+            both.last = both.last.into_iter().chain(measure.time).max();
+            if let Some((us, latencies)) = measure.latency_us.zip(partial.paces.get_mut(both.pace.wrapping_sub(1))) {
+                latencies[side].record(us);
+            }
         }
     }
 

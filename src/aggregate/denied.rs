@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::access::{FIELDS, Fields, Outcome, Refusal, Tally, admission, asked_in_message, fields, outcome};
 use super::summary::Groups;
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;
 use crate::rbac::least::{Evidence, Expand, Grant, Use, least, short_hash, slug};
@@ -40,6 +40,8 @@ impl Question for Denied {
     type Partial = DeniedPartial;
 
     const IN_ORDER: bool = false;
+
+    const COUNTS: bool = true;
 
     fn empty(&self) -> DeniedPartial {
         DeniedPartial::default()
@@ -85,9 +87,11 @@ impl Question for Denied {
 
     fn amend(&self, _: &mut DeniedPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut DeniedPartial, slot: Slot, _: Repeat) {
-        if let Some(tally) = partial.groups.get_mut(slot.0) {
-            tally.retract();
+    fn count(&self, partial: &mut DeniedPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            if let Some(tally) = partial.groups.get_mut(slot.0) {
+                tally.count(measure);
+            }
         }
     }
 

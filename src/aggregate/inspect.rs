@@ -23,7 +23,7 @@ use memchr::memmem;
 
 use super::evidence::Account;
 use super::requests::settles;
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::Text;
 use blind_spots::{BlindSpotRow, Ground, blind_spots};
 use capped::{Capped, Sum};
@@ -123,33 +123,29 @@ impl Findings {
         Slip { source, host, resource, client, facts }
     }
 
-    /// Counts when, for which host, and who else may have seen it.
+    /// Finds out which host it is for, and who else may have seen it.
     fn span(&mut self, seen: &Seen<'_, '_>, name: &mut Vec<u8>) -> Option<u32> {
         let source = seen.position.source;
         let origin = seen.event.origin.and_then(|origin| origin.host.or(origin.pod));
         let host = origin.filter(|host| !host.is_empty()).map(Text::decode);
         self.sightings.observe(seen.event, source, host.as_deref());
-        let Some(host) = host else {
-            self.own.entry(source).or_default().observe(seen.event);
-            return None;
+        host_key(source, &host?, name);
+        Some(self.hosts.place(name))
+    }
+
+    /// Counts when.
+    fn count(&mut self, slip: Slip, measure: &Measure) {
+        let span = match slip.host {
+            Some(place) => self.hosts.get_mut(place),
+            None => Some(self.own.entry(slip.source).or_default()),
         };
-        host_key(source, &host, name);
-        let place = self.hosts.place(name);
-        if let Some(span) = self.hosts.get_mut(place) {
-            span.observe(seen.event);
+        if let Some(span) = span {
+            span.count(measure);
         }
-        Some(place)
     }
 
     /// Takes a request back.
-    fn retract(&mut self, slip: Slip, repeat: &Repeat) {
-        let span = match slip.host {
-            Some(place) => self.hosts.get_mut(place),
-            None => self.own.get_mut(&slip.source),
-        };
-        if let Some(span) = span {
-            span.retract(repeat);
-        }
+    fn retract(&mut self, slip: Slip) {
         if let Some(counts) = self.resources.get_mut(slip.resource) {
             counts.count(&slip.facts, |count| *count = count.saturating_sub(1));
         }
@@ -252,6 +248,8 @@ impl Question for Inspect {
     /// A request is taken back from the partial of its own chunk, which is at hand until it is handed on.
     const IN_ORDER: bool = true;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> Findings {
         Findings::default()
     }
@@ -264,9 +262,17 @@ impl Question for Inspect {
 
     fn amend(&self, _: &mut Findings, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut Findings, slot: Slot, repeat: Repeat) {
+    fn count(&self, partial: &mut Findings, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            if let Some(&slip) = partial.slips.get(slot.0 as usize) {
+                partial.count(slip, measure);
+            }
+        }
+    }
+
+    fn retract(&self, partial: &mut Findings, slot: Slot, _: &Measure) {
         if let Some(&slip) = partial.slips.get(slot.0 as usize) {
-            partial.retract(slip, &repeat);
+            partial.retract(slip);
         }
     }
 

@@ -113,10 +113,10 @@ pub struct Amendment {
     pub events: u64,
 }
 
-/// A request that was observed and turned out to repeat an earlier one: what to take back.
+/// What can be counted of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Repeat {
-    /// Its bytes and events, which go to the earlier one.
+pub struct Measure {
+    /// Its bytes and events.
     pub sum: Amendment,
     /// Its status code.
     pub code: Option<i32>,
@@ -124,11 +124,36 @@ pub struct Repeat {
     pub latency_us: Option<u64>,
     /// Whether it is a long-running request.
     pub long_running: bool,
+    /// When it arrived.
+    pub start: Option<Timestamp>,
     /// Its event time.
     pub time: Option<Timestamp>,
 }
 
+impl Measure {
+    /// Of an event that stands for a request of so many bytes and events.
+    #[inline]
+    pub fn of(event: &Event<'_>, sum: Amendment) -> Self {
+        let long_running = event.is_long_running();
+        let latency_us = if long_running { None } else { event.taken_us() };
+        Measure { sum, code: event.code(), latency_us, long_running, start: event.start(), time: event.time() }
+    }
+}
+
+/// A request that a question has observed, and what can be counted of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Measured {
+    /// The question's handle; [`Slot::NONE`] for a request that does not count after all.
+    pub slot: Slot,
+    /// What can be counted.
+    pub measure: Measure,
+}
+
 /// A question asked of the log.
+///
+/// Whether a request repeats an earlier one is not known when it is observed. What is added up can be taken
+/// back then, but not a longest latency or a latest time; so these are counted later, in
+/// [`count`](Self::count).
 pub trait Question: Sync {
     /// Its partial answer.
     type Partial: Send;
@@ -136,6 +161,9 @@ pub trait Question: Sync {
     /// Whether partials belong to one chunk each and are handed on in input order, rather than
     /// collected by thread and merged at the end.
     const IN_ORDER: bool;
+
+    /// Whether it counts requests once it is known that they are no repeats.
+    const COUNTS: bool = false;
 
     /// An empty partial: neutral in [`Question::merge`].
     fn empty(&self) -> Self::Partial;
@@ -151,8 +179,13 @@ pub trait Question: Sync {
     /// Adds what became known about an observed request later.
     fn amend(&self, partial: &mut Self::Partial, slot: Slot, amendment: Amendment);
 
-    /// Takes back a request that turned out to be a repeat of an earlier one.
-    fn retract(&self, partial: &mut Self::Partial, slot: Slot, repeat: Repeat);
+    /// Counts requests that were observed and are no repeats of earlier ones, each of them once. Asked only of
+    /// those with [`COUNTS`](Self::COUNTS).
+    fn count(&self, _partial: &mut Self::Partial, _requests: &[Measured]) {}
+
+    /// Takes back what was noted of a request that turned out to be a repeat of an earlier one. It is not
+    /// counted.
+    fn retract(&self, _partial: &mut Self::Partial, _slot: Slot, _repeat: &Measure) {}
 
     /// Joins two partials. Associative; commutative unless [`Question::IN_ORDER`].
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);

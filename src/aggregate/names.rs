@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::summary::{Groups, Key};
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;
 
@@ -89,6 +89,8 @@ impl Question for Names {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> NamesPartial {
         NamesPartial::default()
     }
@@ -101,19 +103,16 @@ impl Question for Names {
         if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
-        let index = partial.groups.find(&KEYS, seen, None);
-        if let Some(tally) = partial.groups.get_mut(index) {
-            tally.add(Tally { count: 1, first: seen.event.start(), last: seen.event.time() });
-        }
-        Slot(index)
+        Slot(partial.groups.find(&KEYS, seen, None))
     }
 
     fn amend(&self, _: &mut NamesPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut NamesPartial, slot: Slot, _: Repeat) {
-        if let Some(tally) = partial.groups.get_mut(slot.0) {
-            // Its times are those of the request it repeats.
-            tally.count = tally.count.saturating_sub(1);
+    fn count(&self, partial: &mut NamesPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            if let Some(tally) = partial.groups.get_mut(slot.0) {
+                tally.add(Tally { count: 1, first: measure.start, last: measure.time });
+            }
         }
     }
 
@@ -157,10 +156,10 @@ fn names_of(values: Vec<Option<Vec<u8>>>) -> Vec<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::{Position, SourceInfo};
+    use crate::aggregate::{Measure, Position, SourceInfo};
     use crate::event::{Event, Format, ObjectReference, RawJson};
 
-    fn observe(names: &Names, partial: &mut NamesPartial, user: &'static str, name: &'static str) -> Slot {
+    fn observe(names: &Names, partial: &mut NamesPartial, user: &'static str, name: &'static str) -> Measured {
         let mut event = Event::empty(b"", Format::V1);
         event.user.username = Some(user.into());
         event.source_ips = Some(RawJson(br#"["203.0.113.9"]"#));
@@ -171,18 +170,19 @@ mod tests {
             ..ObjectReference::default()
         });
         let (source, position) = (SourceInfo::default(), Position::default());
-        names.observe(partial, &Seen { event: &event, record: b"", source: &source, position, bytes: 0, events: 1 })
+        let seen = Seen { event: &event, record: b"", source: &source, position, bytes: 0, events: 1 };
+        Measured { slot: names.observe(partial, &seen), measure: Measure::of(&event, Amendment::default()) }
     }
 
     #[test]
-    fn names_are_counted_once_and_repeats_taken_back() {
+    fn names_are_counted_once_and_repeats_are_not() {
         let names = Names { filter: Filter::default() };
         let (mut one, mut other) = (names.empty(), names.empty());
-        observe(&names, &mut one, "alice", "web");
-        observe(&names, &mut one, "bob", "web");
-        let repeat = observe(&names, &mut one, "carol", "web");
-        names.retract(&mut one, repeat, Repeat::default());
-        observe(&names, &mut other, "bob", "db");
+        let requests = [observe(&names, &mut one, "alice", "web"), observe(&names, &mut one, "bob", "web")];
+        observe(&names, &mut one, "carol", "web");
+        names.count(&mut one, &requests);
+        let request = observe(&names, &mut other, "bob", "db");
+        names.count(&mut other, &[request]);
         names.merge(&mut one, other);
         names.merge(&mut one, names.empty());
         let shown: Vec<String> = one

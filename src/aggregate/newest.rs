@@ -1,6 +1,6 @@
 //! When the newest event is, which the account of every run knows: nothing is asked of the requests.
 
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Question, Seen, Slot};
 
 /// The question that leaves everything to the account.
 pub struct Newest;
@@ -17,8 +17,6 @@ impl Question for Newest {
     }
 
     fn amend(&self, (): &mut (), _: Slot, _: Amendment) {}
-
-    fn retract(&self, (): &mut (), _: Slot, _: Repeat) {}
 
     fn merge(&self, (): &mut (), (): ()) {}
 }

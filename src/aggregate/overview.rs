@@ -11,7 +11,7 @@ mod lanes;
 use super::stats::Stats;
 use super::summary::Key;
 use super::time_buckets::TimeBuckets;
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;
 use incidents::{Group, Incidents};
@@ -106,6 +106,8 @@ impl Question for Overview {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> OverviewPartial {
         OverviewPartial::default()
     }
@@ -118,25 +120,22 @@ impl Question for Overview {
         if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
-        partial.total.observe(seen, seen.event.latency_us());
-        partial.long_running += u64::from(seen.event.is_long_running());
-        if let Some(time) = seen.event.time() {
-            partial.rate.add(time);
-        }
-        partial.lanes.observe(seen)
+        partial.lanes.place(seen)
     }
 
     fn amend(&self, partial: &mut OverviewPartial, _: Slot, amendment: Amendment) {
         partial.total.amend(amendment);
     }
 
-    fn retract(&self, partial: &mut OverviewPartial, slot: Slot, repeat: Repeat) {
-        partial.total.retract(repeat);
-        partial.long_running -= u64::from(repeat.long_running);
-        if let Some(time) = repeat.time {
-            partial.rate.take(time);
+    fn count(&self, partial: &mut OverviewPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests.iter().filter(|request| request.slot != Slot::NONE) {
+            partial.total.count(measure);
+            partial.long_running += u64::from(measure.long_running);
+            if let Some(time) = measure.time {
+                partial.rate.add(time);
+            }
+            partial.lanes.count(*slot, measure.time);
         }
-        partial.lanes.retract(slot, repeat);
     }
 
     fn merge(&self, into: &mut OverviewPartial, from: OverviewPartial) {

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::{Amendment, Position, Repeat, Slot};
+use super::{Amendment, Measure, Measured, Position, Slot};
 use crate::event::{Event, Stage, Text};
 use crate::hash;
 
@@ -79,17 +79,21 @@ pub struct Owner(pub u16);
 pub trait Listener {
     /// More is known about an observed request.
     fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment);
-    /// An observed request is a repeat of one before.
-    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: Repeat);
+    /// An observed request is a repeat of one before, and does not count.
+    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: &Measure);
     /// So many stages were seen before.
     fn repeated_stages(&mut self, count: u64);
-    /// A two-line pair has met: observe it now, and tell where. `position` is that of the half that
+    /// A two-line pair has met: observe and count it now, and tell where. `position` is that of the half that
     /// came last.
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot);
-    /// This request is not settled: the input has ended, or it was given up at `position`.
+    /// This request is not settled: the input has ended, or it was given up at `position`. It counts when that is
+    /// said.
     fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed;
-    /// A request that was given up has been settled after all: what was observed then is void.
-    fn void(&mut self, observed: Observed);
+    /// A request that is not settled counts as it is.
+    fn count(&mut self, observed: &Observed);
+    /// A request that was given up has been settled after all: what was observed then is void, and does not
+    /// count.
+    fn void(&mut self, observed: &Observed);
 }
 
 /// What was observed of a request, enough to take it back.
@@ -100,7 +104,7 @@ pub struct Observed {
     /// Its handle.
     pub slot: Slot,
     /// Its measure.
-    pub own: Repeat,
+    pub own: Measure,
 }
 
 /// So many entries later a stage that should have been followed by another is given up. It bounds
@@ -147,10 +151,11 @@ impl Requests {
         Requests { settled, ..Requests::default() }
     }
 
-    /// Takes over what the next chunk saw, and leaves the journal empty.
+    /// Takes over what the next chunk saw, and leaves nothing in the journal but what was observed of settled
+    /// requests: those that are repeats have no slot any more.
     pub fn absorb(&mut self, journal: &mut Journal, owner: Owner, listener: &mut impl Listener) {
         let entries = std::mem::take(&mut journal.entries);
-        let (mut measures, mut halves) = (0, 0);
+        let (mut settled, mut halves) = (0, 0);
         for batch in entries.chunks(AHEAD) {
             self.settled.look_ahead(batch);
             for &Noted { identity, offset, entry } in batch {
@@ -159,19 +164,20 @@ impl Requests {
                 self.give_up(position, listener);
                 match entry {
                     Entry::Gone | Entry::Passed(_) => {}
-                    Entry::Settled { slot, stages } => {
-                        self.settle(identity, Settled { owner, slot, stages }, &journal.measures[measures], listener);
-                        measures += 1;
-                    }
-                    Entry::Pair { slot } => {
-                        let own = &journal.measures[measures];
-                        if !self.settle_pair(identity, Settled::pair(owner, slot), own, listener)
-                            && let Some((request, response)) = journal.part(halves, *own, position)
-                        {
-                            self.wait(identity, request, listener);
-                            self.respond(identity, response, listener);
+                    Entry::Settled(stages) => {
+                        let Measured { slot, measure } = &mut journal.settled[settled];
+                        if !self.settle(identity, Settled { owner, slot: *slot, stages }, measure, listener) {
+                            *slot = Slot::NONE;
                         }
-                        (measures, halves) = (measures + 1, halves + 1);
+                        settled += 1;
+                    }
+                    Entry::Pair => {
+                        let Measured { slot, measure } = &mut journal.settled[settled];
+                        if !self.settle_pair(identity, Settled::pair(owner, *slot), measure, listener) {
+                            *slot = Slot::NONE;
+                            self.join_anew(identity, journal, (settled, halves), position, listener);
+                        }
+                        (settled, halves) = (settled + 1, halves + 1);
                     }
                     Entry::Waiting(index) => {
                         if let Some(stage) = journal.unfinished(index) {
@@ -205,16 +211,22 @@ impl Requests {
             self.settled.insert(identity, settled);
             self.buffers.give(stage);
             if self.given_up.len() >= GIVEN_UP_KEPT {
-                self.given_up.clear();
+                self.count_given_up(listener);
             }
             self.given_up.insert(identity.0, observed);
         }
     }
 
+    /// What was given up so far stays so.
+    fn count_given_up(&mut self, listener: &mut impl Listener) {
+        // In any order: they are added.
+        self.given_up.drain().for_each(|(_, observed)| listener.count(&observed));
+    }
+
     /// A request that was given up is settled after all.
     fn revive(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) {
         let Some(observed) = self.given_up.remove(&identity.0) else { return };
-        listener.void(observed);
+        listener.void(&observed);
         self.revived += 1;
         listener.amend(settled.owner, settled.slot, observed.own.sum);
         self.unfinished -= 1;
@@ -223,12 +235,20 @@ impl Requests {
         }
     }
 
-    fn settle(&mut self, identity: Identity, mut settled: Settled, own: &Repeat, listener: &mut impl Listener) {
+    /// Settles a request, and tells whether it counts: it does unless it is a repeat.
+    fn settle(
+        &mut self,
+        identity: Identity,
+        mut settled: Settled,
+        own: &Measure,
+        listener: &mut impl Listener,
+    ) -> bool {
         let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
         if self.settled.is_far(identity) {
             let before = earlier.map_or(Stages::default(), |stage| stage.stages());
             listener.repeated_stages(settled.stages.and(before).count());
-            return listener.repeat(settled.owner, settled.slot, *own);
+            listener.repeat(settled.owner, settled.slot, own);
+            return false;
         }
         if let Some(stage) = earlier {
             listener.repeated_stages(settled.stages.shared(stage.stages));
@@ -237,37 +257,58 @@ impl Requests {
             self.buffers.give(stage);
         }
         if self.settled.insert_new(identity, settled) {
-            return;
+            return true;
         }
-        let Some(first) = self.settled.get_mut(identity) else { return };
+        let Some(first) = self.settled.get_mut(identity) else { return true };
         if self.given_up.contains_key(&identity.0) {
-            return self.revive(identity, settled, listener);
+            self.revive(identity, settled, listener);
+            return true;
         }
         listener.repeated_stages(first.stages.shared(settled.stages));
         first.stages = first.stages.and(settled.stages);
         let first = *first;
-        listener.repeat(settled.owner, settled.slot, *own);
+        listener.repeat(settled.owner, settled.slot, own);
         // What was read of the request stays with it.
         listener.amend(first.owner, first.slot, own.sum);
+        false
     }
 
-    /// Settles a two-line pair that met within its chunk, and tells whether that is all: if it is a repeat of one
-    /// that was settled of late, or its halves belong to others, they must be joined anew.
+    /// Settles a two-line pair that met within its chunk, and tells whether it counts: it does not if it is a repeat,
+    /// or its halves belong to others.
     #[inline]
     fn settle_pair(
         &mut self,
         identity: Identity,
         settled: Settled,
-        own: &Repeat,
+        own: &Measure,
         listener: &mut impl Listener,
     ) -> bool {
-        let is_far = self.settled.is_far(identity);
-        if !is_far && self.settle_new(identity, settled) {
-            return true;
+        let counts = !self.settled.is_far(identity) && self.settle_new(identity, settled);
+        if !counts {
+            listener.repeat(settled.owner, settled.slot, own);
         }
-        listener.repeat(settled.owner, settled.slot, *own);
-        listener.repeated_stages(u64::from(is_far));
-        is_far
+        counts
+    }
+
+    /// Joins the halves of a pair that met within its chunk and does not count, as if they had not met there. `places`
+    /// are its own among those settled in the journal and that of its halves.
+    #[cold]
+    fn join_anew(
+        &mut self,
+        identity: Identity,
+        journal: &Journal,
+        places: (usize, usize),
+        position: Position,
+        listener: &mut impl Listener,
+    ) {
+        if self.settled.is_far(identity) {
+            return listener.repeated_stages(1);
+        }
+        let own = &journal.settled[places.0].measure;
+        if let Some((request, response)) = journal.part(places.1, own, position) {
+            self.wait(identity, request, listener);
+            self.respond(identity, response, listener);
+        }
     }
 
     /// Settles a two-line pair that met within its chunk, unless what came before the chunk has a say
@@ -350,6 +391,11 @@ impl Requests {
         self.waiting.iter().map(|(identity, stage)| (Identity(*identity), stage))
     }
 
+    /// What was observed of requests that were given up and may still be settled.
+    pub fn given_up(&self) -> impl Iterator<Item = &Observed> {
+        self.given_up.values()
+    }
+
     /// Whether that request waits for its end.
     pub fn is_open(&self, identity: Identity) -> bool {
         self.waiting.contains_key(&identity.0)
@@ -362,8 +408,10 @@ impl Requests {
         // Of one record there may be several.
         left.sort_by_key(|stage| (stage.position, stage.sequence));
         for stage in &left {
-            listener.unfinished(stage, stage.position);
+            let observed = listener.unfinished(stage, stage.position);
+            listener.count(&observed);
         }
+        self.count_given_up(listener);
         totals
     }
 

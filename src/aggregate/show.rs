@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Amendment, Position, Question, Repeat, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp, write_json};
 use crate::query::Filter;
 
@@ -175,8 +175,6 @@ impl Question for Show {
     fn amend(&self, _: &mut ShowPartial, _: Slot, _: Amendment) {}
 
     /// Events are compared with each other in the end, so a repeat needs not be taken back.
-    fn retract(&self, _: &mut ShowPartial, _: Slot, _: Repeat) {}
-
     fn merge(&self, into: &mut ShowPartial, from: ShowPartial) {
         into.exact.merge(from.exact);
         for (id, events) in from.ids {

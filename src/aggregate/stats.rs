@@ -6,28 +6,8 @@ use std::collections::BTreeMap;
 
 use histogram::Histogram;
 
-use super::{Amendment, Repeat, Seen};
+use super::{Amendment, Measure};
 use crate::event::Timestamp;
-
-/// What counting a request takes of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Measure {
-    events: u64,
-    bytes: u64,
-    code: Option<i32>,
-    latency_us: Option<u64>,
-    start: Option<Timestamp>,
-    time: Option<Timestamp>,
-}
-
-impl Measure {
-    /// Of a request with that latency.
-    #[inline]
-    pub(super) fn of(seen: &Seen<'_, '_>, latency_us: Option<u64>) -> Self {
-        let Seen { event, events, bytes, .. } = *seen;
-        Measure { events, bytes, code: event.code(), latency_us, start: event.start(), time: event.time() }
-    }
-}
 
 /// What is counted about a group of requests.
 #[derive(Clone, Debug, Default)]
@@ -49,16 +29,9 @@ pub struct Stats {
 impl Stats {
     /// Counts a request.
     #[inline]
-    pub fn observe(&mut self, seen: &Seen<'_, '_>, latency_us: Option<u64>) {
-        self.count(&Measure::of(seen, latency_us));
-    }
-
-    /// Counts a request by its measure.
-    #[inline]
-    pub(super) fn count(&mut self, measure: &Measure) {
+    pub fn count(&mut self, measure: &Measure) {
         self.count += 1;
-        self.events += measure.events;
-        self.bytes += measure.bytes;
+        self.amend(measure.sum);
         if let Some(code) = measure.code {
             self.codes.add(code, 1);
         }
@@ -94,19 +67,6 @@ impl Stats {
     pub fn amend(&mut self, amendment: Amendment) {
         self.events += amendment.events;
         self.bytes += amendment.bytes;
-    }
-
-    /// Takes back a request that was a repeat.
-    pub fn retract(&mut self, repeat: Repeat) {
-        self.count = self.count.saturating_sub(1);
-        self.events = self.events.saturating_sub(repeat.sum.events);
-        self.bytes = self.bytes.saturating_sub(repeat.sum.bytes);
-        if let Some(code) = repeat.code {
-            self.codes.take(code);
-        }
-        if let Some(us) = repeat.latency_us {
-            self.latency.retract(us);
-        }
     }
 
     /// Joins two counts.
@@ -189,17 +149,6 @@ impl Codes {
         }
     }
 
-    fn take(&mut self, code: i32) {
-        if self.first == Some(code) {
-            self.firsts = self.firsts.saturating_sub(1);
-            return;
-        }
-        let mut others = self.others.iter_mut().flat_map(|others| &mut others.0);
-        if let Some((_, sum)) = others.find(|(known, _)| *known == code) {
-            *sum = sum.saturating_sub(1);
-        }
-    }
-
     fn merge(&mut self, other: &Codes) {
         for (code, count) in other.all() {
             self.add(code, count);
@@ -213,13 +162,13 @@ impl Codes {
 
     /// In order of code.
     pub fn sorted(&self) -> BTreeMap<i32, u64> {
-        self.all().filter(|&(_, count)| count > 0).collect()
+        self.all().collect()
     }
 }
 
 /// Latencies in microseconds: exact for small groups, within 1 % for large ones.
 ///
-/// Whether a group is small is decided by how many values were ever recorded, over all partials, so
+/// Whether a group is small is decided by how many values there are, over all partials, so
 /// the answer does not depend on how the input was split. The histogram is log-linear (128 steps per
 /// doubling); quantiles are nearest-rank and never exceed the exact maximum.
 #[derive(Clone, Debug, Default)]
@@ -236,10 +185,8 @@ pub struct Latencies {
 /// The values before the latest ones.
 #[derive(Clone, Debug, Default)]
 struct Earlier {
-    /// So many values were recorded,
+    /// How many they are.
     recorded: u64,
-    /// and so many of them and the latest taken back.
-    retracted: u64,
     /// Those of a small group.
     few: Vec<u64>,
     /// Those of a large one.
@@ -288,9 +235,7 @@ impl Latencies {
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        let earlier = self.earlier.as_ref();
-        let known = u64::from(self.held) + earlier.map_or(0, |earlier| earlier.recorded);
-        known.saturating_sub(earlier.map_or(0, |earlier| earlier.retracted))
+        u64::from(self.held) + self.earlier.as_ref().map_or(0, |earlier| earlier.recorded)
     }
 
     /// How many exceed a value, to the histogram's precision.
@@ -298,16 +243,6 @@ impl Latencies {
         let mut all = self.clone();
         let earlier = all.put_away(None);
         earlier.few.iter().filter(|&&value| value > us).count() as u64 + earlier.many.above(us)
-    }
-
-    /// Takes back a latency that was recorded.
-    pub(super) fn retract(&mut self, us: u64) {
-        let earlier = self.put_away(None);
-        earlier.retracted += 1;
-        match earlier.few.iter().position(|&value| value == us) {
-            Some(at) => drop(earlier.few.swap_remove(at)),
-            None => earlier.many.retract(us),
-        }
     }
 
     /// Joins two.
@@ -320,7 +255,6 @@ impl Latencies {
         let theirs = std::mem::take(other.put_away(None));
         let mine = self.put_away(None);
         mine.recorded += theirs.recorded;
-        mine.retracted += theirs.retracted;
         mine.few.extend(theirs.few);
         mine.many.merge(theirs.many);
         mine.settle();
@@ -419,18 +353,5 @@ mod tests {
                 assert_eq!(merged.summary(), whole, "{count} cut at {cut}");
             }
         }
-    }
-
-    #[test]
-    fn a_repeat_taken_back_leaves_no_trace_whatever_the_split() {
-        let mut one = of((0..129).map(|i| i * 10));
-        one.retract(50);
-        let mut left = of((0..64).map(|i| i * 10));
-        left.retract(50);
-        left.merge(of((64..129).map(|i| i * 10)));
-        assert_eq!(one.summary(), left.summary());
-        let mut single = of([5]);
-        single.retract(5);
-        assert_eq!(single.summary(), None);
     }
 }

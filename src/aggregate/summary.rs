@@ -10,8 +10,8 @@ use hashbrown::{HashMap, HashTable};
 
 pub use order::Order;
 
-use super::stats::{Measure, Stats};
-use super::{Amendment, Question, Seen, Slot};
+use super::stats::Stats;
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{RawJson, Text, Timestamp};
 use crate::hash;
 use crate::query::Filter;
@@ -405,8 +405,6 @@ pub struct SummaryPartial {
     /// Everything together, if they can; else it is the sum of the groups.
     total: Stats,
     groups: Groups<Stats>,
-    /// Requests whose group is known, and that are not counted there yet.
-    pending: Vec<(u32, Measure)>,
     /// Sets of groups that requests belong to at once, when grouped by user group.
     sets: Vec<Box<[u32]>>,
     set_index: HashMap<Box<[u32]>, u32>,
@@ -419,34 +417,39 @@ pub struct SummaryPartial {
 const AT_ONCE: usize = 32;
 
 impl SummaryPartial {
-    /// Counts a request in its group, now or soon.
-    #[inline]
-    fn count(&mut self, index: u32, measure: Measure) {
-        self.pending.push((index, measure));
-        if self.pending.len() >= AT_ONCE {
-            self.settle();
-        }
-    }
-
-    /// Counts what is not counted yet.
-    fn settle(&mut self) {
+    /// Counts requests in their groups.
+    fn count(&mut self, requests: &[Measured]) {
         let Groups { counted, .. } = &mut self.groups;
-        let groups =
-            || self.pending.iter().filter_map(|(index, measure)| Some((counted.get(*index as usize)?, measure)));
+        let groups = || {
+            let known = |request: &Measured| counted.get(request.slot.0 as usize);
+            requests.iter().filter_map(move |request| Some((known(request)?, &request.measure)))
+        };
         // The sums mean nothing; they are made so that everything is read.
         black_box(groups().fold(0, |sum, (group, _)| sum ^ group.0.visit()));
         black_box(groups().fold(0, |sum, (group, measure)| sum ^ group.0.visit_behind(measure)));
-        for (index, measure) in self.pending.drain(..) {
-            if let Some(group) = counted.get_mut(index as usize) {
-                group.0.count(&measure);
+        for Measured { slot, measure } in requests {
+            if let Some(group) = counted.get_mut(slot.0 as usize) {
+                group.0.count(measure);
+            }
+        }
+    }
+
+    /// Counts requests of which each is in all groups of a set.
+    fn count_in_sets(&mut self, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            let Some(set) = self.sets.get(slot.0 as usize) else { continue };
+            self.total.count(measure);
+            for &index in set {
+                if let Some(stats) = self.groups.get_mut(index) {
+                    stats.count(measure);
+                }
             }
         }
     }
 
     /// Everything together, without codes and latencies; and key values and counts of every group that
     /// counts anything, most requests first, then by key.
-    pub fn finish(mut self) -> (Stats, Vec<Group>) {
-        self.settle();
+    pub fn finish(self) -> (Stats, Vec<Group>) {
         let mut total = self.total;
         if !self.several {
             self.groups.counted.iter().for_each(|group| total.add_sums(&group.0));
@@ -471,14 +474,14 @@ impl SummaryPartial {
 
 impl Summary {
     fn members(&self, partial: &SummaryPartial, slot: Slot) -> Vec<u32> {
-        if self.keys.contains(&Key::Group) {
+        if partial.several {
             return partial.sets.get(slot.0 as usize).map(|set| set.to_vec()).unwrap_or_default();
         }
         vec![slot.0]
     }
 
     /// A request counts once in every group of its user; without any, in the absent one.
-    fn observe_groups(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>, latency: Option<u64>) -> Slot {
+    fn observe_groups(&self, partial: &mut SummaryPartial, seen: &Seen<'_, '_>) -> Slot {
         let mut names: Vec<Text<'_>> = seen
             .event
             .user
@@ -492,11 +495,6 @@ impl Summary {
         if members.is_empty() {
             members.push(partial.groups.find(&self.keys, seen, None));
         }
-        for &index in &members {
-            if let Some(stats) = partial.groups.get_mut(index) {
-                stats.observe(seen, latency);
-            }
-        }
         partial.set(members)
     }
 }
@@ -505,6 +503,8 @@ impl Question for Summary {
     type Partial = SummaryPartial;
 
     const IN_ORDER: bool = false;
+
+    const COUNTS: bool = true;
 
     fn empty(&self) -> SummaryPartial {
         SummaryPartial { several: self.keys.contains(&Key::Group), ..SummaryPartial::default() }
@@ -519,20 +519,14 @@ impl Question for Summary {
         if !seen.matches(&self.filter) {
             return Slot::NONE;
         }
-        let long_running = seen.event.is_long_running();
-        let latency = if long_running { None } else { seen.event.taken_us() };
-        partial.long_running += u64::from(long_running);
-        if self.keys.contains(&Key::Group) {
-            partial.total.observe(seen, latency);
-            return self.observe_groups(partial, seen, latency);
+        if partial.several {
+            return self.observe_groups(partial, seen);
         }
-        let index = partial.groups.find(&self.keys, seen, None);
-        partial.count(index, Measure::of(seen, latency));
-        Slot(index)
+        Slot(partial.groups.find(&self.keys, seen, None))
     }
 
     fn amend(&self, partial: &mut SummaryPartial, slot: Slot, amendment: Amendment) {
-        if self.keys.contains(&Key::Group) {
+        if partial.several {
             partial.total.amend(amendment);
         }
         for index in self.members(partial, slot) {
@@ -542,22 +536,16 @@ impl Question for Summary {
         }
     }
 
-    fn retract(&self, partial: &mut SummaryPartial, slot: Slot, repeat: super::Repeat) {
-        if self.keys.contains(&Key::Group) {
-            partial.total.retract(repeat);
+    fn count(&self, partial: &mut SummaryPartial, requests: &[Measured]) {
+        let matching = requests.iter().filter(|request| request.slot != Slot::NONE);
+        partial.long_running += matching.filter(|request| request.measure.long_running).count() as u64;
+        if partial.several {
+            return partial.count_in_sets(requests);
         }
-        partial.long_running -= u64::from(repeat.long_running);
-        partial.settle();
-        for index in self.members(partial, slot) {
-            if let Some(stats) = partial.groups.get_mut(index) {
-                stats.retract(repeat);
-            }
-        }
+        requests.chunks(AT_ONCE).for_each(|requests| partial.count(requests));
     }
 
-    fn merge(&self, into: &mut SummaryPartial, mut from: SummaryPartial) {
-        from.settle();
-        into.settle();
+    fn merge(&self, into: &mut SummaryPartial, from: SummaryPartial) {
         into.total.merge(from.total);
         into.long_running += from.long_running;
         into.groups.merge(from.groups, Stats::merge);

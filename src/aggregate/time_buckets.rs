@@ -43,14 +43,6 @@ impl TimeBuckets {
         }
     }
 
-    /// Takes one back.
-    pub fn take(&mut self, time: Timestamp) {
-        self.flush();
-        if let Some(count) = self.counts.get_mut(&time.0.div_euclid(self.width)) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
     fn flush(&mut self) {
         if let Some((period, count)) = self.recent.take() {
             *self.counts.entry(period).or_default() += count;

@@ -149,7 +149,8 @@ impl<Q: Question<Partial: Clone>> Live<'_, '_, Q> {
         }
         self.merger.due = Ticket { source, chunk: 0 };
         let flow = self.merger.absorb(finished);
-        self.mail.open(self.question, &mut self.bench.partial);
+        let spare = self.mail.open(self.question, &mut self.bench.partial);
+        self.bench.state.journal.reuse(spare);
         flow
     }
 

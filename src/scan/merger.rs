@@ -9,7 +9,7 @@ use super::sought::{Early, Open, ReadOn, Sought, Wanted};
 use super::{Finished, Outcome, Ticket, Unit, lock, observer};
 use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
 use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Totals, Waiting};
-use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::aggregate::{Amendment, Measure, Measured, Position, Question, Slot, SourceInfo};
 use crate::input::section::Section;
 use crate::input::seek::line_feeds;
 use crate::parse::object;
@@ -53,16 +53,30 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     pub(super) stopped: bool,
 }
 
-/// What the merger tells a thread about requests it observed: they were repeats. The thread reads it
+/// What the merger tells a thread about requests it observed: they were repeats, or they count. The thread reads it
 /// after every chunk, so it never grows long.
 #[derive(Default)]
-pub(super) struct Mailbox(Mutex<Vec<(Slot, Repeat)>>);
+pub(super) struct Mailbox(Mutex<Mail>);
+
+#[derive(Default)]
+struct Mail {
+    repeats: Vec<(Slot, Measure)>,
+    settled: Vec<Vec<Measured>>,
+}
 
 impl Mailbox {
-    pub(super) fn open<Q: Question>(&self, question: &Q, partial: &mut Q::Partial) {
-        for (slot, repeat) in std::mem::take(&mut *lock(&self.0)) {
-            question.retract(partial, slot, repeat);
+    /// Counts what counts, and gives one of the lists it stood in, to be written again.
+    pub(super) fn open<Q: Question>(&self, question: &Q, partial: &mut Q::Partial) -> Vec<Measured> {
+        let Mail { repeats, mut settled } = std::mem::take(&mut *lock(&self.0));
+        for (slot, repeat) in &repeats {
+            question.retract(partial, *slot, repeat);
         }
+        for requests in &settled {
+            question.count(partial, requests);
+        }
+        let mut spare = settled.pop().unwrap_or_default();
+        spare.clear();
+        spare
     }
 }
 
@@ -160,17 +174,32 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
                 requests.absorb(&mut journal, owner, &mut listener);
                 let repeats = listener.repeats;
                 self.repeats += repeats;
+                self.question.count(&mut partial, &journal.take_settled());
                 (self.emit)(partial)
             }
             None => {
                 requests.absorb(&mut journal, owner, self);
+                self.send(owner, &mut journal);
                 ControlFlow::Continue(())
             }
         };
+        journal.clear_settled();
         self.spent = Some(journal);
         self.requests = requests;
         self.accounts[source].evidence.repeats += std::mem::take(&mut self.repeats);
         flow
+    }
+
+    /// Has the requests counted that were settled in a journal, by the thread that observed them.
+    fn send(&mut self, owner: Owner, journal: &mut Journal) {
+        if !Q::COUNTS {
+            return;
+        }
+        let settled = journal.take_settled();
+        match self.mail.get(owner.0 as usize) {
+            Some(mailbox) => lock(&mailbox.0).settled.push(settled),
+            None => self.question.count(&mut self.late, &settled),
+        }
     }
 
     /// Joins what is known of a line to what stands before it, and reads it when it is whole. `offset` is
@@ -202,6 +231,7 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             texts: Texts::default(),
         };
         read_joined(&line.text, line.bytes, line.origin.get(), &arena, &mut observer);
+        state.count(self.question, if Q::IN_ORDER { &mut partial } else { &mut self.late });
         state.keep(&line.text);
         state.keep_halves(&line.text);
         let journal = state.journal.hand_on(Journal::default());
@@ -241,7 +271,12 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         open.sort_by_key(|request| (request.position(), request.sequence()));
         for request in open.into_iter().filter(|r| self.unit == Unit::Request || r.kind() == Kind::RequestLine) {
             let (infos, arena) = (&self.infos, Bump::new());
-            observer::observe_waiting(self.question, &mut late, infos, request, request.position(), &arena);
+            let (slot, measure) =
+                observer::observe_waiting(self.question, &mut late, infos, request, request.position(), &arena);
+            self.question.count(&mut late, &[Measured { slot, measure }]);
+        }
+        for observed in self.requests.given_up() {
+            self.question.count(&mut late, &[Measured { slot: observed.slot, measure: observed.own }]);
         }
         self.question.merge(&mut late, whole);
         Outcome { partial: late, account: self.account(self.accounts.clone(), self.requests.totals()) }
@@ -370,9 +405,9 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         (Outcome { partial: self.collect(partials), account }, early)
     }
 
-    fn retract(&mut self, owner: Owner, slot: Slot, repeat: Repeat) {
+    fn retract(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
         match self.mail.get(owner.0 as usize) {
-            Some(mailbox) => lock(&mailbox.0).push((slot, repeat)),
+            Some(mailbox) => lock(&mailbox.0).repeats.push((slot, *repeat)),
             None => self.question.retract(&mut self.late, slot, repeat),
         }
     }
@@ -406,7 +441,7 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
         }
     }
 
-    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: Repeat) {
+    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
         if slot != Slot::NONE {
             self.retract(owner, slot, repeat);
         }
@@ -419,7 +454,9 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
         self.arena.reset();
         let (question, late, infos) = (self.question, &mut self.late, &self.infos);
-        let (slot, _) = observer::observe_pair(question, late, infos, request, Some(response), position, &self.arena);
+        let (slot, measure) =
+            observer::observe_pair(question, late, infos, request, Some(response), position, &self.arena);
+        question.count(late, &[Measured { slot, measure }]);
         (LATE, slot)
     }
 
@@ -434,9 +471,13 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
         Observed { owner: LATE, slot, own }
     }
 
-    fn void(&mut self, observed: Observed) {
+    fn count(&mut self, observed: &Observed) {
+        self.question.count(&mut self.late, &[Measured { slot: observed.slot, measure: observed.own }]);
+    }
+
+    fn void(&mut self, observed: &Observed) {
         if observed.slot != Slot::NONE {
-            self.retract(observed.owner, observed.slot, observed.own);
+            self.retract(observed.owner, observed.slot, &observed.own);
         }
     }
 }
@@ -454,7 +495,7 @@ struct InOrder<'l, Q: Question> {
 impl<Q: Question> Listener for InOrder<'_, Q> {
     fn amend(&mut self, _: Owner, _: Slot, _: Amendment) {}
 
-    fn repeat(&mut self, _: Owner, slot: Slot, repeat: Repeat) {
+    fn repeat(&mut self, _: Owner, slot: Slot, repeat: &Measure) {
         if slot != Slot::NONE {
             self.question.retract(self.partial, slot, repeat);
         }
@@ -467,7 +508,9 @@ impl<Q: Question> Listener for InOrder<'_, Q> {
     fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
         self.arena.reset();
         let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
-        observer::observe_pair(question, partial, infos, request, Some(response), position, &self.arena);
+        let (slot, measure) =
+            observer::observe_pair(question, partial, infos, request, Some(response), position, &self.arena);
+        question.count(partial, &[Measured { slot, measure }]);
         // Nothing is amended in rows that are handed on.
         (LATE, Slot::NONE)
     }
@@ -476,11 +519,15 @@ impl<Q: Question> Listener for InOrder<'_, Q> {
         if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
             self.arena.reset();
             let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
-            observer::observe_waiting(question, partial, infos, request, position, &self.arena);
+            let (slot, measure) = observer::observe_waiting(question, partial, infos, request, position, &self.arena);
+            question.count(partial, &[Measured { slot, measure }]);
         }
-        Observed { owner: LATE, slot: Slot::NONE, own: Repeat::default() }
+        Observed { owner: LATE, slot: Slot::NONE, own: Measure::default() }
     }
 
+    /// It was counted where it was observed.
+    fn count(&mut self, _: &Observed) {}
+
     /// Its row has been handed on already; it stands beside the later one.
-    fn void(&mut self, _: Observed) {}
+    fn void(&mut self, _: &Observed) {}
 }

@@ -6,7 +6,7 @@ use super::sought::Early;
 use super::{Unit, alone};
 use crate::aggregate::evidence::Evidence;
 use crate::aggregate::requests::{Identity, Journal, Kind, Pending, Response, Stages, Taken, Waiting, settles};
-use crate::aggregate::{Amendment, Position, Question, Repeat, Slot, SourceInfo};
+use crate::aggregate::{Amendment, Measure, Measured, Position, Question, Slot, SourceInfo};
 use crate::event::{Event, Format, Stage, Timestamp};
 use crate::parse::legacy::{self, Lists, Record, RequestHalf, ResponseHalf};
 use crate::parse::object::{self, Object};
@@ -29,11 +29,22 @@ pub(super) struct ChunkState {
     unwrapped: Vec<u8>,
     /// Lines that come in pieces.
     pub(super) pieces: Pieces,
+    /// What was observed and is no repeat, to be counted soon.
+    counted: Vec<Measured>,
     /// Line feeds before the stretch at hand.
     lines: u64,
 }
 
+/// So many requests are counted at once, at least.
+const AT_ONCE: usize = 64;
+
 impl ChunkState {
+    /// Counts what is no repeat.
+    pub(super) fn count<Q: Question>(&mut self, question: &Q, partial: &mut Q::Partial) {
+        question.count(partial, &self.counted);
+        self.counted.clear();
+    }
+
     /// The region is about to go: copies what still waits in it.
     pub(super) fn keep(&mut self, region: &[u8]) {
         self.journal.keep(region, &self.unwrapped);
@@ -139,6 +150,7 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         self.state.keep(self.region);
         self.state.keep_halves(self.region);
         let journal = self.state.journal.hand_on(Journal::default());
+        self.state.count(self.question, self.partial);
         let partial = Q::IN_ORDER.then(|| std::mem::replace(self.partial, self.question.empty()));
         let offset = self.offset + offset as u64;
         self.passages.push(Passage { evidence, journal, partial, loose, offset });
@@ -152,9 +164,20 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
         slot
     }
 
+    /// Observes what cannot be a repeat.
+    fn observe_and_count(&mut self, event: &Event<'a>, record: &[u8], position: Position, sum: Amendment) {
+        let slot = self.observe(event, record, position, sum);
+        if Q::COUNTS && slot != Slot::NONE {
+            self.state.counted.push(Measured { slot, measure: Measure::of(event, sum) });
+            if self.state.counted.len() >= AT_ONCE {
+                self.state.count(self.question, self.partial);
+            }
+        }
+    }
+
     /// Observes a two-line pair whose response line has just been read.
     #[inline]
-    fn pair(&mut self, request: &Taken, response: &Response) -> Option<(Slot, Repeat)> {
+    fn pair(&mut self, request: &Taken, response: &Response) -> Option<(Slot, Measure)> {
         let ChunkState { journal, lists, .. } = &mut *self.state;
         let request = journal.taken(request);
         let answer = Some((response.code, response.time));
@@ -163,13 +186,13 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
             // It stood in an earlier region of this chunk.
             let event = legacy::event_of_pair(request.text(), answer, self.arena)?;
             let seen = alone(&event, request.text(), self.source, response.position, sum);
-            return Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)));
+            return Some((self.question.observe(self.partial, &seen), Measure::of(&event, sum)));
         };
         let record = self.texts.take(note)?;
         let mut event = Event::empty(record.line, Format::TwoLine);
         record.pair(answer, &mut event, Some(lists), self.arena);
         let seen = alone(&event, record.line, self.source, response.position, sum);
-        Some((self.question.observe(self.partial, &seen), own_measure(&event, sum)))
+        Some((self.question.observe(self.partial, &seen), Measure::of(&event, sum)))
     }
 
     /// An event that ends its request: observed with what was joined to it.
@@ -188,15 +211,8 @@ impl<'a, Q: Question> Observer<'_, 'a, Q> {
             Unit::Request => self.observe(event, record, position, sum),
             Unit::Event => Slot::NONE,
         };
-        self.state.journal.settle(identity, position, slot, stages, own_measure(event, sum));
+        self.state.journal.settle(identity, position, slot, stages, Measure::of(event, sum));
     }
-}
-
-/// What would have to be taken back if the request turned out to be a repeat.
-fn own_measure(event: &Event<'_>, sum: Amendment) -> Repeat {
-    let long_running = event.is_long_running();
-    let latency_us = if long_running { None } else { event.taken_us() };
-    Repeat { sum, code: event.code(), latency_us, long_running, time: event.time() }
 }
 
 impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
@@ -206,12 +222,12 @@ impl<'a, Q: Question> Visitor<'a> for Observer<'_, 'a, Q> {
         let position = self.position(offset);
         let own = Amendment { bytes: bytes as u64, events: 1 };
         if self.unit == Unit::Event {
-            self.observe(event, record, position, own);
+            self.observe_and_count(event, record, position, own);
         }
         let Some(identity) = Identity::of(event, &mut self.state.scratch) else {
             // Without an audit id nothing can be joined to it: it is a request by itself.
             if self.unit == Unit::Request {
-                self.observe(event, record, position, own);
+                self.observe_and_count(event, record, position, own);
             }
             return;
         };
@@ -308,14 +324,14 @@ pub(super) fn observe_pair<Q: Question>(
     response: Option<&Response>,
     position: Position,
     arena: &Bump,
-) -> (Slot, Repeat) {
+) -> (Slot, Measure) {
     let answer = response.map(|response| (response.code, response.time));
     let Some(event) = legacy::event_of_pair(request.text(), answer, arena) else { return Default::default() };
     let bytes = request.sum().bytes + response.map_or(0, |response| response.bytes);
     let source = &infos[request.position().source as usize];
     let sum = Amendment { bytes, events: request.sum().events };
     let seen = alone(&event, request.text(), source, position, sum);
-    (question.observe(partial, &seen), own_measure(&event, sum))
+    (question.observe(partial, &seen), Measure::of(&event, sum))
 }
 
 /// Shows a question a request that was not settled, by its latest stage.
@@ -326,14 +342,14 @@ pub(super) fn observe_waiting<Q: Question>(
     request: &Waiting,
     position: Position,
     arena: &Bump,
-) -> (Slot, Repeat) {
+) -> (Slot, Measure) {
     if request.kind() == Kind::RequestLine {
         return observe_pair(question, partial, infos, request, None, position, arena);
     }
     let Some(event) = event_of_waiting(request, arena) else { return Default::default() };
     let source = &infos[request.position().source as usize];
     let seen = alone(&event, request.text(), source, position, request.sum());
-    (question.observe(partial, &seen), own_measure(&event, request.sum()))
+    (question.observe(partial, &seen), Measure::of(&event, request.sum()))
 }
 
 /// The latest stage of a request that has not ended, read again.

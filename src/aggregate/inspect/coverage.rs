@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use super::capped::{Kept, Sum};
 use super::gaps::{Gap, Member, MissingFile, Silences, missing_files, silences};
-use crate::aggregate::Repeat;
+use crate::aggregate::Measure;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::time_buckets::{TimeBuckets, round_width};
-use crate::event::{Event, Timestamp};
+use crate::event::Timestamp;
 
 /// Requests over time.
 #[derive(Clone, Debug, Default)]
@@ -25,22 +25,12 @@ pub struct Span {
 
 impl Span {
     /// Counts a request.
-    pub fn observe(&mut self, event: &Event<'_>) {
+    pub fn count(&mut self, measure: &Measure) {
         self.requests += 1;
-        if let Some(time) = event.time() {
+        if let Some(time) = measure.time {
             self.times.add(time);
-            // What times of a pair are seen depends on which response comes first; when it arrived does not.
-            let start = event.start();
-            self.first = self.first.into_iter().chain(start).min();
-            self.last = self.last.into_iter().chain(start).max();
-        }
-    }
-
-    /// Takes one back.
-    pub fn retract(&mut self, repeat: &Repeat) {
-        self.requests = self.requests.saturating_sub(1);
-        if let Some(time) = repeat.time {
-            self.times.take(time);
+            self.first = self.first.into_iter().chain(measure.start).min();
+            self.last = self.last.into_iter().chain(measure.start).max();
         }
     }
 }

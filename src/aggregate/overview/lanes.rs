@@ -8,7 +8,7 @@ use super::RANKED;
 use super::incidents::Group;
 use crate::aggregate::summary::Groups;
 use crate::aggregate::views::churn::ACTIONS;
-use crate::aggregate::{Repeat, Seen, Slot};
+use crate::aggregate::{Seen, Slot};
 use crate::event::{Text, Timestamp};
 
 const SECOND: i64 = 1_000_000_000;
@@ -69,38 +69,34 @@ pub(super) struct Object {
 }
 
 impl Lanes {
-    /// Counts a request.
+    /// Finds a request's group, and the object that it writes.
     #[inline]
-    pub(super) fn observe(&mut self, seen: &Seen<'_, '_>) -> Slot {
+    pub(super) fn place(&mut self, seen: &Seen<'_, '_>) -> Slot {
         let index = self.groups.find(&RANKED, seen, None);
         let Some(lane) = self.groups.get_mut(index) else { return Slot::NONE };
-        lane.count += 1;
         let mut object = 0;
-        if let Some(time) = seen.event.time() {
-            self.periods += usize::from(lane.add(time.0.div_euclid(self.width)));
-            if is_telling_write(seen) {
-                object = lane.written.get_or_insert_default().observe(seen, time);
-            }
-        }
-        if self.periods > LIMIT {
-            self.narrow_down();
+        if seen.event.time().is_some() && is_telling_write(seen) {
+            object = lane.written.get_or_insert_default().place(seen);
         }
         Slot(index | object << OBJECT_SHIFT)
     }
 
-    /// Takes a request back.
-    pub(super) fn retract(&mut self, slot: Slot, repeat: Repeat) {
+    /// Counts a request in its place.
+    #[inline]
+    pub(super) fn count(&mut self, slot: Slot, time: Option<Timestamp>) {
         let Some(lane) = self.groups.get_mut(slot.0 & ((1 << OBJECT_SHIFT) - 1)) else { return };
-        lane.count = lane.count.saturating_sub(1);
-        let period = repeat.time.map(|time| time.0.div_euclid(self.width));
-        if let Some(at) = period.and_then(|period| lane.periods.binary_search_by_key(&period, |known| known.0).ok()) {
-            lane.periods[at].1 = lane.periods[at].1.saturating_sub(1);
-        }
+        lane.count += 1;
+        let Some(time) = time else { return };
+        self.periods += usize::from(lane.add(time.0.div_euclid(self.width)));
         let object = (slot.0 >> OBJECT_SHIFT).checked_sub(1);
         if let Some((object, written)) = object.zip(lane.written.as_mut())
             && let Some(object) = written.objects.get_mut(object as usize)
         {
-            object.count = object.count.saturating_sub(1);
+            object.count += 1;
+            object.widen(Some((time, time)));
+        }
+        if self.periods > LIMIT {
+            self.narrow_down();
         }
     }
 
@@ -198,8 +194,8 @@ impl Lane {
 }
 
 impl Written {
-    /// Counts a write; gives the object's number, counted from one, or 0 if there are too many.
-    fn observe(&mut self, seen: &Seen<'_, '_>, time: Timestamp) -> u32 {
+    /// The number of the object that is written, counted from one; 0 if there are too many.
+    fn place(&mut self, seen: &Seen<'_, '_>) -> u32 {
         let object = seen.event.object_ref.unwrap_or_default();
         if self.many {
             return 0;
@@ -213,8 +209,6 @@ impl Written {
                 self.objects.len() - 1
             }
         };
-        self.objects[at].count += 1;
-        self.objects[at].widen(Some((time, time)));
         self.bound();
         if self.many { 0 } else { at as u32 + 1 }
     }

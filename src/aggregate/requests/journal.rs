@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::{Identity, PATIENCE};
-use crate::aggregate::{Amendment, Position, Repeat, Slot};
+use crate::aggregate::{Amendment, Measure, Measured, Position, Slot};
 use crate::event::{Origin, OwnedOrigin, Stage, Timestamp};
 use crate::hash;
 
@@ -212,15 +212,11 @@ pub(super) enum Entry {
     Gone,
     /// So many events that were passed over, the last of them here.
     Passed(u32),
-    /// Its measure is the next one.
-    Settled {
-        slot: Slot,
-        stages: Stages,
-    },
-    /// A two-line pair that met within the chunk and was observed. Its measure and its halves are the next ones.
-    Pair {
-        slot: Slot,
-    },
+    /// It is the next one of those settled.
+    Settled(Stages),
+    /// A two-line pair that met within the chunk and was observed: the next one of those settled, and its halves
+    /// are the next ones too.
+    Pair,
     Waiting(u32),
     Response(u32),
 }
@@ -240,7 +236,8 @@ pub struct Journal {
     regions: Arc<Vec<u8>>,
     /// So many of `halves` are in them.
     in_regions: usize,
-    pub(super) measures: Vec<Repeat>,
+    /// What was observed of requests that were settled here.
+    pub(super) settled: Vec<Measured>,
     pub(super) buffers: Buffers,
     open: HashMap<u64, u32, hash::AsIs>,
     /// Events passed over that have no entry of their own.
@@ -256,25 +253,25 @@ impl Journal {
 
     /// Notes a settled request with all of its stages that were joined.
     #[inline]
-    pub fn settle(&mut self, identity: Identity, position: Position, slot: Slot, stages: Stages, own: Repeat) {
-        self.measures.push(own);
-        self.note(identity, position, Entry::Settled { slot, stages });
+    pub fn settle(&mut self, identity: Identity, position: Position, slot: Slot, stages: Stages, measure: Measure) {
+        self.settled.push(Measured { slot, measure });
+        self.note(identity, position, Entry::Settled(stages));
     }
 
     /// Notes a two-line pair of a request line that was [taken](Self::take). Its halves are handed on too: if a
     /// response line stood in an earlier chunk already, or the request was settled there, they must be joined
     /// anew.
     #[inline]
-    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Taken, response: &Response, own: Repeat) {
-        self.measures.push(own);
+    pub fn pair(&mut self, identity: Identity, slot: Slot, request: Taken, response: &Response, measure: Measure) {
+        self.settled.push(Measured { slot, measure });
         let request = &mut self.waiting[request.0 as usize];
         let (text, begins) = (std::mem::take(&mut request.text), request.position.offset);
         self.halves.push(Halves { text, begins, bytes: response.bytes, time: response.time });
-        self.note(identity, response.position, Entry::Pair { slot });
+        self.note(identity, response.position, Entry::Pair);
     }
 
     /// The halves of a pair that was noted at `position` with that measure.
-    pub(super) fn part(&self, halves: usize, own: Repeat, position: Position) -> Option<(Waiting, Response)> {
+    pub(super) fn part(&self, halves: usize, own: &Measure, position: Position) -> Option<(Waiting, Response)> {
         let halves = self.halves.get(halves)?;
         let rank = Stage::RequestReceived.rank();
         let mut request = Waiting {
@@ -437,11 +434,29 @@ impl Journal {
         Arc::clone(&self.regions)
     }
 
+    /// Takes out what was observed of requests that were settled here; once absorbed, those that are repeats
+    /// have no slot any more.
+    pub fn take_settled(&mut self) -> Vec<Measured> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// Forgets them.
+    pub fn clear_settled(&mut self) {
+        self.settled.clear();
+    }
+
+    /// Gives an empty list for those that will be settled here, to be written again.
+    pub fn reuse(&mut self, spare: Vec<Measured>) {
+        if self.settled.capacity() < spare.capacity() && self.settled.is_empty() {
+            self.settled = spare;
+        }
+    }
+
     /// Memory held, roughly.
     pub fn weight(&self) -> usize {
         let kept: usize = self.waiting.iter().map(|waiting| waiting.text().len() + 128).sum();
         let kept = kept + self.regions.len() + self.halves.len() * size_of::<Halves>();
-        let settled = self.measures.len() * size_of::<Repeat>();
+        let settled = self.settled.len() * size_of::<Measured>();
         self.entries.len() * size_of::<Noted>() + settled + kept + self.responses.len() * size_of::<Response>()
     }
 
@@ -454,7 +469,7 @@ impl Journal {
         std::mem::replace(self, empty)
     }
 
-    /// Makes an empty journal of one that was absorbed. The next chunk will hold much the same, and a list that
+    /// Makes an empty journal of one that was absorbed, but for what was settled. The next chunk will hold much the same, and a list that
     /// grows is copied; so it keeps its room, and for what waits the `buffers` of what does no more.
     pub(super) fn empty(&mut self, buffers: &mut Buffers) {
         self.entries.clear();
@@ -464,7 +479,6 @@ impl Journal {
         self.halves.clear();
         self.regions = Arc::default();
         self.in_regions = 0;
-        self.measures.clear();
         self.buffers.0.append(&mut buffers.0);
         self.buffers.0.truncate(Buffers::KEPT);
     }
@@ -538,7 +552,7 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn journal_of_a_pair(own: Repeat, position: impl Fn(u64) -> Position) -> Journal {
+    fn journal_of_a_pair(own: Measure, position: impl Fn(u64) -> Position) -> Journal {
         let mut journal = Journal::default();
         let pending = Pending {
             kind: Kind::RequestLine,
@@ -561,7 +575,7 @@ mod tests {
     fn halves_are_found_again_however_their_bytes_are_held() {
         let position = |offset| Position { source: 3, offset };
         let sum = Amendment { bytes: 13, events: 1 };
-        let own = Repeat { sum, code: Some(200), time: Some(Timestamp(7)), ..Repeat::default() };
+        let own = Measure { sum, code: Some(200), time: Some(Timestamp(7)), ..Measure::default() };
         let ways: [fn(&mut Journal); 4] = [
             |journal| journal.keep_halves(b"..REQUEST..", b""),
             |journal| journal.keep_halves(b"..", b"REQUEST"),
@@ -571,7 +585,7 @@ mod tests {
         for way in ways {
             let mut journal = journal_of_a_pair(own, position);
             way(&mut journal);
-            let (request, response) = journal.hand_on(Journal::default()).part(0, own, position(9)).expect("a pair");
+            let (request, response) = journal.hand_on(Journal::default()).part(0, &own, position(9)).expect("a pair");
             assert_eq!((request.text(), request.position), (&b"REQUEST"[..], position(2)));
             assert_eq!((request.sum().bytes, request.sum().events, request.stages.count()), (8, 1, 1));
             let of = |response: Response| (response.code, response.time, response.bytes, response.position);

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use super::{Names, Values};
 use crate::aggregate::stats::Stats;
 use crate::aggregate::summary::{Groups, Key};
-use crate::aggregate::{Amendment, Question, Repeat, Seen, Slot};
+use crate::aggregate::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;
 
@@ -220,6 +220,8 @@ impl Question for Deprecated {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> DeprecatedPartial {
         DeprecatedPartial::default()
     }
@@ -238,11 +240,7 @@ impl Question for Deprecated {
         if !name(seen.event, names) {
             return Slot::NONE;
         }
-        let index = groups.find_encoded(&names.encoded);
-        if let Some(stats) = groups.get_mut(index) {
-            stats.observe(seen, seen.event.latency_us());
-        }
-        Slot(index)
+        Slot(groups.find_encoded(&names.encoded))
     }
 
     fn amend(&self, partial: &mut DeprecatedPartial, slot: Slot, amendment: Amendment) {
@@ -251,9 +249,11 @@ impl Question for Deprecated {
         }
     }
 
-    fn retract(&self, partial: &mut DeprecatedPartial, slot: Slot, repeat: Repeat) {
-        if let Some(stats) = partial.groups.get_mut(slot.0) {
-            stats.retract(repeat);
+    fn count(&self, partial: &mut DeprecatedPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests {
+            if let Some(stats) = partial.groups.get_mut(slot.0) {
+                stats.count(measure);
+            }
         }
     }
 

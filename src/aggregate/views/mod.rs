@@ -13,7 +13,7 @@ pub mod trackers;
 pub mod watches;
 
 use super::summary::{Groups, Key, encode};
-use super::{Amendment, Question, Repeat, Seen, Slot};
+use super::{Amendment, Measure, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;
 
@@ -189,7 +189,7 @@ impl<T: Send + Ord> Question for Picking<'_, T> {
 
     fn amend(&self, _: &mut Picked<T>, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut Picked<T>, slot: Slot, _: Repeat) {
+    fn retract(&self, partial: &mut Picked<T>, slot: Slot, _: &Measure) {
         partial.drop(slot);
     }
 

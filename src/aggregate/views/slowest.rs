@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::trackers::{longest_part, trackers};
-use crate::aggregate::{Amendment, Position, Question, Repeat, Seen, Slot};
+use crate::aggregate::{Amendment, Measure, Measured, Position, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;
 
@@ -63,22 +63,19 @@ pub struct SlowRequest {
     pub trackers: BTreeMap<String, i64>,
 }
 
-/// A request with its copies.
+/// A request, and where it stands.
 #[derive(Clone, Debug)]
 struct Kept {
     position: Position,
-    copies: u64,
     request: SlowRequest,
 }
-
-/// Places held in reserve.
-const RESERVE: usize = 64;
 
 /// A partial answer to [`Slowest`].
 #[derive(Clone, Debug, Default)]
 pub struct SlowestPartial {
     kept: BTreeMap<Rank, Kept>,
-    slots: HashMap<u32, Rank>,
+    /// Those that may be repeats of others, by slot. What is none is counted soon.
+    pending: HashMap<u32, (Rank, Kept)>,
     next: u32,
     /// Requests that have a latency.
     timed: u64,
@@ -96,22 +93,16 @@ pub struct SlowestAnswer {
 impl SlowestPartial {
     /// Whether a request of this latency may be among the slowest.
     fn has_place(&self, latency_us: u64, count: usize) -> bool {
-        self.kept.len() < count.saturating_add(RESERVE)
-            || self.kept.last_key_value().is_some_and(|(last, _)| latency_us >= last.latency_us.0)
+        self.kept.len() < count || self.kept.last_key_value().is_some_and(|(last, _)| latency_us >= last.latency_us.0)
     }
 
     fn add(&mut self, rank: Rank, kept: Kept, count: usize) {
         match self.kept.get_mut(&rank) {
-            Some(known) => {
-                let copies = known.copies + kept.copies;
-                if kept.position < known.position {
-                    *known = kept;
-                }
-                known.copies = copies;
-            }
+            Some(known) if kept.position < known.position => *known = kept,
+            Some(_) => {}
             None => drop(self.kept.insert(rank, kept)),
         }
-        while self.kept.len() > count.saturating_add(RESERVE) {
+        while self.kept.len() > count {
             self.kept.pop_last();
         }
     }
@@ -128,6 +119,8 @@ impl Question for Slowest {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> SlowestPartial {
         SlowestPartial::default()
     }
@@ -141,34 +134,29 @@ impl Question for Slowest {
             return Slot::NONE;
         }
         let Some(latency_us) = seen.event.latency_us() else { return Slot::NONE };
-        partial.timed += 1;
         if !partial.has_place(latency_us, self.count) {
-            // Taken back, it still must not count among those with a latency.
             return UNRANKED;
         }
-        let rank = rank(seen.event, latency_us);
-        let kept = Kept { position: seen.position, copies: 1, request: request(seen.event, latency_us) };
-        partial.add(rank.clone(), kept, self.count);
+        let kept = Kept { position: seen.position, request: request(seen.event, latency_us) };
         let slot = Slot(partial.next);
-        partial.next += 1;
-        partial.slots.insert(slot.0, rank);
-        if partial.slots.len() > 4 * self.count.max(1024) {
-            let SlowestPartial { slots, kept, .. } = partial;
-            slots.retain(|_, rank| kept.contains_key(rank));
-        }
+        partial.next = partial.next.wrapping_add(1) % UNRANKED.0;
+        partial.pending.insert(slot.0, (rank(seen.event, latency_us), kept));
         slot
     }
 
     fn amend(&self, _: &mut SlowestPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut SlowestPartial, slot: Slot, _: Repeat) {
-        partial.timed -= 1;
-        let Some(rank) = partial.slots.remove(&slot.0) else { return };
-        let Some(kept) = partial.kept.get_mut(&rank) else { return };
-        kept.copies = kept.copies.saturating_sub(1);
-        if kept.copies == 0 {
-            partial.kept.remove(&rank);
+    fn count(&self, partial: &mut SlowestPartial, requests: &[Measured]) {
+        for Measured { slot, .. } in requests.iter().filter(|request| request.slot != Slot::NONE) {
+            partial.timed += 1;
+            if let Some((rank, kept)) = partial.pending.remove(&slot.0) {
+                partial.add(rank, kept, self.count);
+            }
         }
+    }
+
+    fn retract(&self, partial: &mut SlowestPartial, slot: Slot, _: &Measure) {
+        partial.pending.remove(&slot.0);
     }
 
     fn merge(&self, into: &mut SlowestPartial, from: SlowestPartial) {

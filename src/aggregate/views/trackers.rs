@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::{Picked, Values, quantile};
 use crate::aggregate::stats::Stats;
 use crate::aggregate::summary::{Groups, Key};
-use crate::aggregate::{Amendment, Question, Repeat, Seen, Slot};
+use crate::aggregate::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::{Filter, parse_duration};
 
@@ -78,9 +78,6 @@ impl TrackersPartial {
         let facts = first..self.times.facts.len() as u32;
         if facts.is_empty() {
             return Slot(group);
-        }
-        if let Some(found) = self.groups.get_mut(group) {
-            found.tracked += 1;
         }
         self.tracked.push(Tracked { group, facts });
         Slot(OF_TRACKED | (self.tracked.len() as u32 - 1))
@@ -208,6 +205,8 @@ impl Question for Trackers {
 
     const IN_ORDER: bool = false;
 
+    const COUNTS: bool = true;
+
     fn empty(&self) -> TrackersPartial {
         TrackersPartial::default()
     }
@@ -221,20 +220,23 @@ impl Question for Trackers {
             return Slot::NONE;
         }
         let index = partial.groups.find(&self.keys, seen, None);
-        if let Some(group) = partial.groups.get_mut(index) {
-            group.stats.observe(seen, seen.event.latency_us());
-        }
         partial.track(&self.keys, index, seen)
     }
 
     fn amend(&self, _: &mut TrackersPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut TrackersPartial, slot: Slot, repeat: Repeat) {
-        let (index, facts) = partial.of_slot(slot);
-        if let Some(group) = partial.groups.get_mut(index) {
-            group.stats.retract(repeat);
-            group.tracked -= u64::from(!facts.is_empty());
+    fn count(&self, partial: &mut TrackersPartial, requests: &[Measured]) {
+        for Measured { slot, measure } in requests.iter().filter(|request| request.slot != Slot::NONE) {
+            let (index, facts) = partial.of_slot(*slot);
+            if let Some(group) = partial.groups.get_mut(index) {
+                group.stats.count(measure);
+                group.tracked += u64::from(!facts.is_empty());
+            }
         }
+    }
+
+    fn retract(&self, partial: &mut TrackersPartial, slot: Slot, _: &Measure) {
+        let (_, facts) = partial.of_slot(slot);
         facts.for_each(|fact| partial.times.drop(Slot(fact)));
     }
 
