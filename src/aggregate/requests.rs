@@ -196,10 +196,22 @@ impl Requests {
     /// the order of the input alone.
     #[inline]
     fn give_up(&mut self, position: Position, listener: &mut impl Listener) {
-        while let Some(&(sequence, identity)) = self.aging.front()
-            && sequence + (PATIENCE as u64) < self.sequence
+        if self.is_one_too_old() {
+            self.give_up_old(position, listener);
+        }
+    }
+
+    #[inline]
+    fn is_one_too_old(&self) -> bool {
+        self.aging.front().is_some_and(|&(sequence, _)| sequence + (PATIENCE as u64) < self.sequence)
+    }
+
+    /// Apart from the question whether there are any, which is asked at every entry.
+    #[cold]
+    fn give_up_old(&mut self, position: Position, listener: &mut impl Listener) {
+        while self.is_one_too_old()
+            && let Some((sequence, identity)) = self.aging.pop_front()
         {
-            self.aging.pop_front();
             if self.waiting.get(&identity.0).is_none_or(|stage| stage.sequence != sequence || stage.lasting) {
                 continue;
             }
