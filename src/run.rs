@@ -19,12 +19,13 @@ mod show;
 mod views;
 
 use crate::aggregate::evidence::Account;
+use crate::aggregate::key::Key;
 use crate::aggregate::newest::Newest;
 use crate::aggregate::notes::Noting;
 use crate::aggregate::overview::{Overview, OverviewPartial};
 use crate::aggregate::rows::{Rows, RowsPartial, SortKey, SortValue, WriteRow};
 use crate::aggregate::stats::Stats;
-use crate::aggregate::summary::{Group, Key, Order, Summary, SummaryPartial};
+use crate::aggregate::summary::{Group, Order, Summary, SummaryPartial};
 use crate::aggregate::{Question, Seen};
 use crate::cli::{Command, Config, Form, Output, QueryConfig, Sort, SummaryConfig, completion_script};
 use crate::event::{Event, Text, Timestamp, write_json};

@@ -4,10 +4,11 @@ mod common;
 
 use auditq::aggregate::evidence::{Account, Evidence, SourceAccount};
 use auditq::aggregate::inspect::Inspect;
+use auditq::aggregate::key::Key;
 use auditq::aggregate::overview::Overview;
 use auditq::aggregate::rows::{Rows, SortValue};
 use auditq::aggregate::stats::{Latencies, Stats};
-use auditq::aggregate::summary::{Key, Summary};
+use auditq::aggregate::summary::Summary;
 use auditq::aggregate::time_buckets::TimeBuckets;
 use auditq::aggregate::views::deprecated::Deprecated;
 use auditq::aggregate::views::slowest::Slowest;

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use auditq::aggregate::inspect::Inspect;
+use auditq::aggregate::key::Key;
 use auditq::aggregate::overview::Overview;
 use auditq::aggregate::rows::Rows;
-use auditq::aggregate::summary::{Key, Summary};
+use auditq::aggregate::summary::Summary;
 use auditq::aggregate::{Question, Seen};
 use auditq::event::write_json;
 use auditq::input::source::Discovery;

@@ -6,7 +6,7 @@
 
 mod outcome;
 
-use super::summary::Groups;
+use super::groups::Groups;
 use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, RawJson, Text, Timestamp, decoded};
 use crate::query::Filter;

@@ -9,8 +9,9 @@ pub mod score;
 pub mod slower;
 
 use super::evidence::Account;
+use super::groups::Groups;
+use super::key::Key;
 use super::stats::Latencies;
-use super::summary::{Groups, Key};
 use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::access::{FIELDS, Fields, Outcome, Refusal, Tally, admission, asked_in_message, fields, outcome};
-use super::summary::Groups;
+use super::groups::Groups;
 use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;

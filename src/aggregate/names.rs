@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::summary::{Groups, Key};
+use super::groups::Groups;
+use super::key::Key;
 use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;
 use crate::query::Filter;

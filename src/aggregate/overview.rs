@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 pub mod incidents;
 mod lanes;
 
+use super::key::Key;
 use super::stats::Stats;
-use super::summary::Key;
 use super::time_buckets::TimeBuckets;
 use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::Timestamp;

@@ -9,7 +9,7 @@ use super::config::{Command, Config};
 use super::filter::{now, shown};
 use super::summary::add_keys;
 use crate::aggregate::compare::{COMPARED, Window};
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::query::{Filter, QueryError, parse_span};
 
 pub(super) const COMPARE_EXAMPLES: &str = "\

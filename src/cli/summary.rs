@@ -7,7 +7,8 @@ use super::config::{Command, Config, bad_value, unknown};
 use super::filter::unit;
 use super::follow::{FollowArgs, refuse_around, refuse_last};
 use super::views::{ViewArgs, refuse_top, refuse_with_view};
-use crate::aggregate::summary::{Key, Order};
+use crate::aggregate::key::Key;
+use crate::aggregate::summary::Order;
 use crate::aggregate::views::View;
 use crate::query::{Filter, parse_duration};
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::args::FilterArgs;
 use super::config::bad_value;
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::aggregate::views::deprecated::Release;
 use crate::aggregate::views::{View, churn, pollers};
 use crate::scan::Unit;

@@ -11,8 +11,8 @@ use crate::aggregate::compare::contrasts::{Change, Contrast, Role, Trait};
 use crate::aggregate::compare::score::LEAST;
 use crate::aggregate::compare::slower::Slower;
 use crate::aggregate::compare::{Comparison, Pair, WEAKER, Window};
+use crate::aggregate::key::{Key, shown_value};
 use crate::aggregate::stats::LatencySummary;
-use crate::aggregate::summary::{Key, shown_value};
 use crate::event::Timestamp;
 use crate::scan::Unit;
 

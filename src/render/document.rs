@@ -5,9 +5,10 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::aggregate::evidence::Account;
+use crate::aggregate::key::{Key, shown_value};
 use crate::aggregate::overview::{OverviewAnswer, RANKED};
 use crate::aggregate::stats::Stats;
-use crate::aggregate::summary::{Group, Key, shown_value};
+use crate::aggregate::summary::Group;
 use crate::event::Timestamp;
 use crate::parse::records::Bucket;
 use crate::scan::Unit;

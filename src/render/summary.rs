@@ -4,9 +4,10 @@ use super::chart::rate_chart;
 use super::human::{self, TimeZoneChoice, number};
 use super::sentences::sentences;
 use super::table::{Cell, Column, Kind, Table, render_table};
+use crate::aggregate::key::{Key, shown_value};
 use crate::aggregate::overview::{OverviewAnswer, RANKED};
 use crate::aggregate::stats::Stats;
-use crate::aggregate::summary::{Group, Key, shown_value};
+use crate::aggregate::summary::Group;
 use crate::event::Timestamp;
 use crate::scan::Unit;
 

@@ -2,7 +2,7 @@
 
 use super::{Run, TOP, time_of};
 use crate::aggregate::evidence::Account;
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::aggregate::views::deprecated::Deprecated;
 use crate::aggregate::views::slowest::Slowest;
 use crate::aggregate::views::trackers::Trackers;

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 
 use super::Pair;
 use super::score::{LEAST, Lengths, NOTABLE, add, by_score, falls_apart, unlikeness};
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::event::Timestamp;
 
 /// A value of a key.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lanes::Lane;
 use super::{Dominant, RANKED};
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::event::Timestamp;
 
 /// A value of a key.

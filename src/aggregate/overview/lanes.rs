@@ -6,7 +6,7 @@
 
 use super::RANKED;
 use super::incidents::Group;
-use crate::aggregate::summary::Groups;
+use crate::aggregate::groups::Groups;
 use crate::aggregate::views::churn::ACTIONS;
 use crate::aggregate::{Seen, Slot};
 use crate::event::{Text, Timestamp};

@@ -7,8 +7,9 @@
 use std::cmp::Reverse;
 
 use super::{Names, Values};
+use crate::aggregate::groups::Groups;
+use crate::aggregate::key::Key;
 use crate::aggregate::stats::Stats;
-use crate::aggregate::summary::{Groups, Key};
 use crate::aggregate::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;

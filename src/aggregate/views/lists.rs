@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{Names, Values, quantile};
 use crate::aggregate::Seen;
+use crate::aggregate::key::Key;
 use crate::aggregate::stats::LatencySummary;
-use crate::aggregate::summary::Key;
 use crate::event::{Event, Timestamp};
 
 /// What lists are grouped by unless told otherwise.

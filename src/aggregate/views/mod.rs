@@ -12,7 +12,8 @@ pub mod slowest;
 pub mod trackers;
 pub mod watches;
 
-use super::summary::{Groups, Key, encode};
+use super::groups::{Groups, encode};
+use super::key::Key;
 use super::{Amendment, Measure, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;

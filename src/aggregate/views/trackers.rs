@@ -8,8 +8,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{Picked, Values, quantile};
+use crate::aggregate::groups::Groups;
+use crate::aggregate::key::Key;
 use crate::aggregate::stats::Stats;
-use crate::aggregate::summary::{Groups, Key};
 use crate::aggregate::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::{Filter, parse_duration};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Names, Values, quantile, span_of};
 use crate::aggregate::Seen;
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::event::{Stage, Timestamp};
 
 /// What watches are grouped by unless told otherwise.

@@ -14,7 +14,7 @@ use super::document::KeyValue;
 use super::human::counted;
 use super::summary::{key_cell, key_column};
 use super::table::{Cell, Column};
-use crate::aggregate::summary::Key;
+use crate::aggregate::key::Key;
 use crate::aggregate::views::Values;
 use crate::event::Timestamp;
 
