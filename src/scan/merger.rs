@@ -1,15 +1,20 @@
 //! Absorbs what chunks gave, in input order.
 
+mod listen;
+mod mail;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+pub(super) use mail::Mailbox;
 
 use super::observer::{ChunkState, Observer, Texts};
 use super::sought::{Early, Open, ReadOn, Sought, Wanted};
-use super::{Finished, Outcome, Ticket, Unit, lock, observer};
+use super::{Finished, Outcome, Ticket, Unit, observer};
 use crate::aggregate::evidence::{Account, Evidence, Part, SourceAccount};
-use crate::aggregate::requests::{Journal, Kind, Listener, Observed, Owner, Requests, Response, Totals, Waiting};
-use crate::aggregate::{Amendment, Measure, Measured, Position, Question, Slot, SourceInfo};
+use crate::aggregate::requests::{Journal, Kind, Owner, Requests, Totals, Waiting};
+use crate::aggregate::{Amendment, Measured, Question, Slot, SourceInfo};
 use crate::input::section::Section;
 use crate::input::seek::line_feeds;
 use crate::parse::object;
@@ -51,33 +56,6 @@ pub(super) struct Merger<'r, 'e, Q: Question> {
     read: u64,
     /// Whether the answer is complete before the input is: nothing is absorbed any more.
     pub(super) stopped: bool,
-}
-
-/// What the merger tells a thread about requests it observed: they were repeats, or they count. The thread reads it
-/// after every chunk, so it never grows long.
-#[derive(Default)]
-pub(super) struct Mailbox(Mutex<Mail>);
-
-#[derive(Default)]
-struct Mail {
-    repeats: Vec<(Slot, Measure)>,
-    settled: Vec<Vec<Measured>>,
-}
-
-impl Mailbox {
-    /// Counts what counts, and gives one of the lists it stood in, to be written again.
-    pub(super) fn open<Q: Question>(&self, question: &Q, partial: &mut Q::Partial) -> Vec<Measured> {
-        let Mail { repeats, mut settled } = std::mem::take(&mut *lock(&self.0));
-        for (slot, repeat) in &repeats {
-            question.retract(partial, *slot, repeat);
-        }
-        for requests in &settled {
-            question.count(partial, requests);
-        }
-        let mut spare = settled.pop().unwrap_or_default();
-        spare.clear();
-        spare
-    }
 }
 
 /// The owner of what the merger itself observed.
@@ -190,18 +168,6 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         flow
     }
 
-    /// Has the requests counted that were settled in a journal, by the thread that observed them.
-    fn send(&mut self, owner: Owner, journal: &mut Journal) {
-        if !Q::COUNTS {
-            return;
-        }
-        let settled = journal.take_settled();
-        match self.mail.get(owner.0 as usize) {
-            Some(mailbox) => lock(&mailbox.0).settled.push(settled),
-            None => self.question.count(&mut self.late, &settled),
-        }
-    }
-
     /// Joins what is known of a line to what stands before it, and reads it when it is whole. `offset` is
     /// that of the record that ends it.
     fn absorb_line(&mut self, line: Joined, offset: u64) -> ControlFlow<()> {
@@ -292,11 +258,6 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
             stopped: self.stopped,
             interrupted: false,
         }
-    }
-
-    fn in_order<'l>(&'l self, partial: &'l mut Q::Partial) -> InOrder<'l, Q> {
-        let (question, infos, arena) = (self.question, &self.infos, Bump::new());
-        InOrder { question, infos, unit: self.unit, partial, arena, repeats: 0 }
     }
 
     /// Goes on to the next source. Places of damage are told by line, so if there is any, the lines
@@ -405,13 +366,6 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         (Outcome { partial: self.collect(partials), account }, early)
     }
 
-    fn retract(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
-        match self.mail.get(owner.0 as usize) {
-            Some(mailbox) => lock(&mailbox.0).repeats.push((slot, *repeat)),
-            None => self.question.retract(&mut self.late, slot, repeat),
-        }
-    }
-
     /// Applies what became known late, and joins the threads' partials.
     fn collect(mut self, mut partials: Vec<Q::Partial>) -> Q::Partial {
         // In any order: they are added.
@@ -430,104 +384,4 @@ impl<'r, 'e, Q: Question> Merger<'r, 'e, Q> {
         }
         whole
     }
-}
-
-impl<Q: Question> Listener for Merger<'_, '_, Q> {
-    fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment) {
-        if slot != Slot::NONE {
-            let sum = self.amendments.entry((owner, slot)).or_default();
-            sum.bytes += amendment.bytes;
-            sum.events += amendment.events;
-        }
-    }
-
-    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
-        if slot != Slot::NONE {
-            self.retract(owner, slot, repeat);
-        }
-    }
-
-    fn repeated_stages(&mut self, count: u64) {
-        self.repeats += count;
-    }
-
-    fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
-        self.arena.reset();
-        let (question, late, infos) = (self.question, &mut self.late, &self.infos);
-        let (slot, measure) =
-            observer::observe_pair(question, late, infos, request, Some(response), position, &self.arena);
-        question.count(late, &[Measured { slot, measure }]);
-        (LATE, slot)
-    }
-
-    fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
-        let (slot, own) = if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            self.arena.reset();
-            let (question, late, infos) = (self.question, &mut self.late, &self.infos);
-            observer::observe_waiting(question, late, infos, request, position, &self.arena)
-        } else {
-            Default::default()
-        };
-        Observed { owner: LATE, slot, own }
-    }
-
-    fn count(&mut self, observed: &Observed) {
-        self.question.count(&mut self.late, &[Measured { slot: observed.slot, measure: observed.own }]);
-    }
-
-    fn void(&mut self, observed: &Observed) {
-        if observed.slot != Slot::NONE {
-            self.retract(observed.owner, observed.slot, &observed.own);
-        }
-    }
-}
-
-/// Listens for a question answered in order: what is late goes to the chunk at hand.
-struct InOrder<'l, Q: Question> {
-    question: &'l Q,
-    infos: &'l [SourceInfo],
-    unit: Unit,
-    partial: &'l mut Q::Partial,
-    arena: Bump,
-    repeats: u64,
-}
-
-impl<Q: Question> Listener for InOrder<'_, Q> {
-    fn amend(&mut self, _: Owner, _: Slot, _: Amendment) {}
-
-    fn repeat(&mut self, _: Owner, slot: Slot, repeat: &Measure) {
-        if slot != Slot::NONE {
-            self.question.retract(self.partial, slot, repeat);
-        }
-    }
-
-    fn repeated_stages(&mut self, count: u64) {
-        self.repeats += count;
-    }
-
-    fn pair(&mut self, request: &Waiting, response: &Response, position: Position) -> (Owner, Slot) {
-        self.arena.reset();
-        let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
-        let (slot, measure) =
-            observer::observe_pair(question, partial, infos, request, Some(response), position, &self.arena);
-        question.count(partial, &[Measured { slot, measure }]);
-        // Nothing is amended in rows that are handed on.
-        (LATE, Slot::NONE)
-    }
-
-    fn unfinished(&mut self, request: &Waiting, position: Position) -> Observed {
-        if self.unit == Unit::Request || request.kind() == Kind::RequestLine {
-            self.arena.reset();
-            let (question, partial, infos) = (self.question, &mut *self.partial, self.infos);
-            let (slot, measure) = observer::observe_waiting(question, partial, infos, request, position, &self.arena);
-            question.count(partial, &[Measured { slot, measure }]);
-        }
-        Observed { owner: LATE, slot: Slot::NONE, own: Measure::default() }
-    }
-
-    /// It was counted where it was observed.
-    fn count(&mut self, _: &Observed) {}
-
-    /// Its row has been handed on already; it stands beside the later one.
-    fn void(&mut self, _: &Observed) {}
 }
