@@ -13,6 +13,7 @@
 
 mod far;
 mod journal;
+mod waiting;
 mod window;
 
 use std::collections::VecDeque;
@@ -23,8 +24,10 @@ use super::{Amendment, Measure, Measured, Position, Slot};
 use crate::event::{Event, Stage, Text};
 use crate::hash;
 
-use journal::{Buffers, Entry, Noted};
-pub use journal::{Journal, Kind, Pending, Response, Stages, Taken, Waiting};
+use journal::{Entry, Noted};
+pub use journal::{Journal, Taken};
+use waiting::Buffers;
+pub use waiting::{Kind, Pending, Response, Stages, Waiting};
 use window::{Settled, Window};
 
 /// A request's identity, hashed. Good for one run.

@@ -3,7 +3,8 @@
 use hashbrown::HashMap;
 
 use super::far::Far;
-use super::journal::{Entry, Noted, Stages};
+use super::journal::{Entry, Noted};
+use super::waiting::Stages;
 use super::{Identity, Owner};
 use crate::aggregate::Slot;
 use crate::event::Stage;
