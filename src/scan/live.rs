@@ -12,7 +12,8 @@ use hashbrown::HashMap;
 
 use super::merger::{Mailbox, Merger};
 use super::observer::{Observer, Texts};
-use super::{Bench, Options, Outcome, Progress, Ticket};
+use super::work::Bench;
+use super::{Options, Outcome, Progress, Ticket};
 use crate::aggregate::requests::Owner;
 use crate::aggregate::{Question, SourceInfo};
 use crate::input::feed::Region;
