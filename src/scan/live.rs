@@ -16,7 +16,7 @@ use super::work::Bench;
 use super::{Options, Outcome, Progress, Ticket};
 use crate::aggregate::requests::Owner;
 use crate::aggregate::{Question, SourceInfo};
-use crate::input::feed::Region;
+use crate::input::block::Region;
 use crate::input::follow::{Buffers, Chunk, FileName, Follow};
 use crate::parse::records::{RegionEnd, read_region};
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use auditq::aggregate::Question;
 use auditq::aggregate::evidence::Evidence;
 use auditq::event::{Event, write_json};
-use auditq::input::feed::{Block, StreamFeed};
+use auditq::input::block::{Block, Region};
+use auditq::input::feed::StreamFeed;
 use auditq::input::section::Section;
 use auditq::input::source::{Discovery, Source};
 use auditq::parse::legacy::{RequestHalf, ResponseHalf};
@@ -164,9 +165,7 @@ pub(crate) fn blocks(path: &Path, size: u64) -> Reading {
         let block = Block { file: Arc::clone(&file), start, end: (start + size).min(length), length };
         let mut part = Reading::default();
         let mut carry = Carry::default();
-        let parse = |found: auditq::input::feed::Region<'_>| {
-            region(found.bytes, found.end, found.offset as usize, &mut carry, &mut part)
-        };
+        let parse = |found: Region<'_>| region(found.bytes, found.end, found.offset as usize, &mut carry, &mut part);
         block.read(&mut buffer, parse).expect("a readable file");
         part.evidence.lines = carry.lines;
         reading.append(part);
