@@ -4,10 +4,9 @@
 //! rotated files are named, `origin` whose log a path stands for, `copies` what is there twice.
 //! `archive` lists what archives hold, with `tar` and `zip`. [`decompress`] opens streams by
 //! content, [`feed`] cuts what it reads into chunks that begin and end at records, [`block`] does so with
-//! plain files, [`seek`] finds the
-//! part of a file that holds a time window, [`follow`] reads logs while they are written. [`spill`] puts aside what does not fit in memory. Only this
-//! room opens files. It knows offsets, not lines,
-//! and nothing of events but where they are and when.
+//! plain files, [`seek`] finds the part of a file that holds a time window, [`follow`] reads logs while they
+//! are written. [`spill`] puts aside what does not fit in memory. Only this room opens files. It knows offsets,
+//! not lines, and nothing of events but where they are and when.
 
 mod archive;
 pub mod block;
