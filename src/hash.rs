@@ -13,10 +13,11 @@ use crate::event::{Text, unescape_json};
 static SECRETS: LazyLock<RapidSecrets> = LazyLock::new(RapidSecrets::random);
 
 /// The hash of these bytes. It is mixed once less than it could be: what tells requests and groups apart is made of
-/// several by [`fold`], which mixes it again.
+/// several by [`fold`], which mixes it again. That mixing would also tell lengths below four apart, of which the rest
+/// of the function sees the first, the middle and the last byte.
 #[inline]
 pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {
-    rapidhash_v3_micro_inline::<false, true>(bytes, &SECRETS)
+    rapidhash_v3_micro_inline::<false, true>(bytes, &SECRETS) ^ bytes.len() as u64
 }
 
 /// The hash of these bytes that is the same in every run: it decides what is kept of too much, so that the
@@ -71,5 +72,30 @@ impl Hasher for Same {
 
     fn write_u64(&mut self, value: u64) {
         self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn short_texts_and_those_of_one_byte_repeated_are_told_apart() {
+        let few = b"\0\x011bdu\xff";
+        let mut texts = vec![Vec::new()];
+        let mut from = 0;
+        for _ in 0..4 {
+            let longer: Vec<Vec<u8>> =
+                texts[from..].iter().flat_map(|text| few.iter().map(|&byte| [text, &[byte][..]].concat())).collect();
+            from = texts.len();
+            texts.extend(longer);
+        }
+        texts.extend(few.iter().flat_map(|&byte| (5..200).map(move |length| vec![byte; length])));
+        let hashes: HashSet<u64> = texts.iter().map(|text| of_bytes(text)).collect();
+        let samples: HashSet<u64> = texts.iter().map(|text| for_samples(text)).collect();
+        let folded: HashSet<u64> = texts.iter().map(|text| fold(7, of_bytes(text))).collect();
+        assert_eq!([hashes.len(), samples.len(), folded.len()], [texts.len(); 3]);
     }
 }

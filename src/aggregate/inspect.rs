@@ -129,8 +129,16 @@ impl Findings {
         let origin = seen.event.origin.and_then(|origin| origin.host.or(origin.pod));
         let host = origin.filter(|host| !host.is_empty()).map(Text::decode);
         self.sightings.observe(seen.event, source, host.as_deref());
-        host_key(source, &host?, name);
-        Some(self.hosts.place(name))
+        let Some(host) = host else {
+            self.own.entry(source).or_default().observe(seen.event);
+            return None;
+        };
+        host_key(source, &host, name);
+        let place = self.hosts.place(name);
+        if let Some(span) = self.hosts.get_mut(place) {
+            span.observe(seen.event);
+        }
+        Some(place)
     }
 
     /// Counts when.

@@ -115,6 +115,14 @@ pub struct Amendment {
     pub events: u64,
 }
 
+impl Amendment {
+    /// Adds another.
+    pub(crate) const fn add(&mut self, other: Amendment) {
+        self.bytes += other.bytes;
+        self.events += other.events;
+    }
+}
+
 /// What can be counted of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Measure {

@@ -228,7 +228,10 @@ impl Requests {
             if self.given_up.len() >= GIVEN_UP_KEPT {
                 self.count_given_up(listener);
             }
-            self.given_up.insert(identity.0, observed);
+            if let Some(earlier) = self.given_up.insert(identity.0, observed) {
+                // It was given up before, and forgotten since.
+                listener.count(&earlier);
+            }
         }
     }
 
@@ -238,16 +241,21 @@ impl Requests {
         self.given_up.drain().for_each(|(_, observed)| listener.count(&observed));
     }
 
-    /// A request that was given up is settled after all.
-    fn revive(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) {
-        let Some(observed) = self.given_up.remove(&identity.0) else { return };
+    /// Settles a request after all if it was given up, and tells whether it was.
+    fn revive(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) -> bool {
+        let Some(observed) = self.given_up.remove(&identity.0) else { return false };
         listener.void(&observed);
         self.revived += 1;
         listener.amend(settled.owner, settled.slot, observed.own.sum);
         self.unfinished -= 1;
-        if let Some(known) = self.settled.get_mut(identity) {
-            *known = Settled { stages: known.stages.and(settled.stages), ..settled };
+        match self.settled.get_mut(identity) {
+            Some(known) => {
+                listener.repeated_stages(known.stages.shared(settled.stages));
+                *known = Settled { stages: known.stages.and(settled.stages), ..settled };
+            }
+            None => self.settled.insert(identity, settled),
         }
+        true
     }
 
     /// Settles a request, and tells whether it counts: it does unless it is a repeat.
@@ -259,7 +267,8 @@ impl Requests {
         listener: &mut impl Listener,
     ) -> bool {
         let earlier = if self.waiting.is_empty() { None } else { self.waiting.remove(&identity.0) };
-        if self.settled.is_far(identity) {
+        let is_given_up = !self.given_up.is_empty() && self.given_up.contains_key(&identity.0);
+        if !is_given_up && self.settled.is_far(identity) {
             let before = earlier.map_or(Stages::default(), |stage| stage.stages());
             listener.repeated_stages(settled.stages.and(before).count());
             listener.repeat(settled.owner, settled.slot, own);
@@ -271,14 +280,10 @@ impl Requests {
             listener.amend(settled.owner, settled.slot, stage.sum());
             self.buffers.give(stage);
         }
-        if self.settled.insert_new(identity, settled) {
+        if is_given_up && self.revive(identity, settled, listener) || self.settled.insert_new(identity, settled) {
             return true;
         }
         let Some(first) = self.settled.get_mut(identity) else { return true };
-        if self.given_up.contains_key(&identity.0) {
-            self.revive(identity, settled, listener);
-            return true;
-        }
         listener.repeated_stages(first.stages.shared(settled.stages));
         first.stages = first.stages.and(settled.stages);
         let first = *first;
@@ -346,6 +351,10 @@ impl Requests {
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             let settled = *settled;
+            if let Some(observed) = self.given_up.get_mut(&identity.0) {
+                // It goes where the request will be counted.
+                return observed.own.sum.add(stage.sum());
+            }
             return listener.amend(settled.owner, settled.slot, stage.sum());
         }
         if self.settled.is_far(identity) {

@@ -10,7 +10,7 @@ use super::gaps::{Gap, Member, MissingFile, Silences, missing_files, silences};
 use crate::aggregate::Measure;
 use crate::aggregate::evidence::Account;
 use crate::aggregate::time_buckets::{TimeBuckets, round_width};
-use crate::event::Timestamp;
+use crate::event::{Event, Timestamp};
 
 /// Requests over time.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +29,16 @@ impl Span {
         self.requests += 1;
         if let Some(time) = measure.time {
             self.times.add(time);
-            self.first = self.first.into_iter().chain(measure.start).min();
-            self.last = self.last.into_iter().chain(measure.start).max();
+        }
+    }
+
+    /// Notes a request, which may be a repeat: what holds only copies of others covers their time all the same.
+    pub fn observe(&mut self, event: &Event<'_>) {
+        if event.time().is_some() {
+            // What times of a pair are seen depends on which response comes first; when it arrived does not.
+            let start = event.start();
+            self.first = self.first.into_iter().chain(start).min();
+            self.last = self.last.into_iter().chain(start).max();
         }
     }
 }

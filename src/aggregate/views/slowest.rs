@@ -70,6 +70,9 @@ struct Kept {
     request: SlowRequest,
 }
 
+/// So many that may be repeats are held at least: more than the rows wanted, since some may be.
+const PENDING: usize = 4096;
+
 /// A partial answer to [`Slowest`].
 #[derive(Clone, Debug, Default)]
 pub struct SlowestPartial {
@@ -107,6 +110,18 @@ impl SlowestPartial {
         }
     }
 
+    /// Lets go of the fastest of too many that may be repeats.
+    fn bound(&mut self, count: usize) {
+        if self.pending.len() / 2 < count.max(PENDING) {
+            return;
+        }
+        let mut ranks: Vec<&Rank> = self.pending.values().map(|(rank, _)| rank).collect();
+        let last = ranks.select_nth_unstable(count.max(PENDING)).1.clone();
+        // Copies are one row; one of them is kept.
+        let mut is_kept = false;
+        self.pending.retain(|_, (rank, _)| *rank < last || *rank == last && !std::mem::replace(&mut is_kept, true));
+    }
+
     /// The answer: the first `count`.
     pub fn finish(self, count: usize) -> SlowestAnswer {
         let requests = self.kept.into_values().take(count).map(|kept| kept.request).collect();
@@ -141,6 +156,7 @@ impl Question for Slowest {
         let slot = Slot(partial.next);
         partial.next = partial.next.wrapping_add(1) % UNRANKED.0;
         partial.pending.insert(slot.0, (rank(seen.event, latency_us), kept));
+        partial.bound(self.count);
         slot
     }
 

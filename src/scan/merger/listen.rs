@@ -36,9 +36,7 @@ impl<Q: Question> Merger<'_, '_, Q> {
 impl<Q: Question> Listener for Merger<'_, '_, Q> {
     fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment) {
         if slot != Slot::NONE {
-            let sum = self.amendments.entry((owner, slot)).or_default();
-            sum.bytes += amendment.bytes;
-            sum.events += amendment.events;
+            self.amendments.entry((owner, slot)).or_default().add(amendment);
         }
     }
 
