@@ -463,3 +463,6 @@ pub struct Totals {
     /// Requests that ended after they had been given up.
     pub revived: u64,
 }
+
+#[cfg(test)]
+mod tests;

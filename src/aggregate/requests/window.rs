@@ -39,7 +39,7 @@ pub(super) struct Window {
 
 impl Window {
     /// Seven eighths of a power of two, as full as the table can be.
-    const SIZE: usize = (1 << 18) / 8 * 7;
+    pub(super) const SIZE: usize = (1 << 18) / 8 * 7;
 
     /// So many are room enough for small logs.
     const FIRST: usize = (1 << 10) / 8 * 7;
