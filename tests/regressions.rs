@@ -57,6 +57,22 @@ fn a_repeat_is_neither_the_longest_nor_the_last() {
     }
 }
 
+/// What speaks for a refusal was refused: a repeat with another end does not count, and is no example.
+#[test]
+fn an_example_is_of_a_request_that_counts() {
+    let refused = |id: &str| {
+        event(id, "alice", 1, "s")
+            .replace("\"code\":200}", "\"reason\":\"Forbidden\",\"code\":403}")
+            .replace("01Z\"}\n", "01Z\",\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\"}}\n")
+    };
+    let log = [event("aaaa-1", "alice", 1, "s"), refused("aaaa-1"), refused("bbbb-2")].concat();
+    for step in ["200", "1000000"] {
+        let output = auditq(&["denied", "-o", "json", "--chunk-size", step], log.as_bytes());
+        let answer = output.text();
+        assert!(answer.contains("\"exampleAuditID\":\"bbbb-2\"") && !answer.contains("aaaa-1"), "{answer}");
+    }
+}
+
 /// Removes a member wherever it is.
 fn remove(value: &mut serde_json::Value, name: &str) {
     match value {

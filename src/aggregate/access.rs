@@ -26,8 +26,13 @@ pub struct Tally {
     /// The latest start.
     pub last: Option<Timestamp>,
     /// The audit id of the earliest.
-    pub example: Option<(Option<Timestamp>, Vec<u8>)>,
+    pub example: Option<Example>,
+    /// Earlier ones that may be repeats.
+    candidates: Vec<Example>,
 }
+
+/// A request's start and audit id.
+pub type Example = (Option<Timestamp>, Vec<u8>);
 
 impl Tally {
     /// Notes a request, which may be an example.
@@ -35,8 +40,19 @@ impl Tally {
         let start = event.start();
         let Some(id) = event.audit_id.map(Text::decode) else { return };
         if self.example.as_ref().is_none_or(|(earliest, known)| (start, &*id) < (*earliest, known.as_slice())) {
-            self.example = Some((start, id.into_owned()));
+            self.candidates.push((start, id.into_owned()));
         }
+    }
+
+    /// The noted request of that start, which is no candidate any more.
+    fn candidate(&mut self, start: Option<Timestamp>) -> Option<Example> {
+        let at = self.candidates.iter().position(|(time, _)| *time == start)?;
+        Some(self.candidates.swap_remove(at))
+    }
+
+    /// A noted request is a repeat, and no example.
+    pub fn retract(&mut self, repeat: &Measure) {
+        self.candidate(repeat.start);
     }
 
     /// Counts a request.
@@ -44,6 +60,12 @@ impl Tally {
         self.count += 1;
         self.first = self.first.into_iter().chain(measure.start).min();
         self.last = self.last.max(measure.start);
+        if let Some(example) = self.candidate(measure.start)
+            && self.example.as_ref().is_none_or(|earliest| example < *earliest)
+        {
+            self.candidates.retain(|candidate| *candidate < example);
+            self.example = Some(example);
+        }
     }
 
     /// Joins two.
@@ -252,6 +274,12 @@ impl Question for Access {
             if let Some(tally) = partial.groups.get_mut(slot.0) {
                 tally.count(measure);
             }
+        }
+    }
+
+    fn retract(&self, partial: &mut AccessPartial, slot: Slot, repeat: &Measure) {
+        if let Some(tally) = partial.groups.get_mut(slot.0) {
+            tally.retract(repeat);
         }
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::access::{FIELDS, Fields, Outcome, Refusal, Tally, admission, asked_in_message, fields, outcome};
 use super::groups::Groups;
-use super::{Amendment, Measured, Question, Seen, Slot};
+use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;
 use crate::rbac::least::{Evidence, Expand, Grant, Use, least, short_hash, slug};
@@ -92,6 +92,12 @@ impl Question for Denied {
             if let Some(tally) = partial.groups.get_mut(slot.0) {
                 tally.count(measure);
             }
+        }
+    }
+
+    fn retract(&self, partial: &mut DeniedPartial, slot: Slot, repeat: &Measure) {
+        if let Some(tally) = partial.groups.get_mut(slot.0) {
+            tally.retract(repeat);
         }
     }
 
