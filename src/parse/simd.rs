@@ -80,6 +80,9 @@ pub(super) trait Isa {
     /// Writes the wanted bytes of a block one behind the other; what `out` holds behind them is of no account.
     fn compress(block: &[u8; 64], wanted: u64, out: &mut [u8; 64]);
 
+    /// Writes where the bits stand, counted from `base`; what `out` holds behind them is of no account.
+    fn places(bits: u64, base: u16, out: &mut [u16; 64]);
+
     /// The wanted bits, one behind the other from the lowest on.
     fn extract(bits: u64, wanted: u64) -> u64;
 
@@ -106,6 +109,18 @@ pub(super) const fn escaped(slashes: u64, carry: &mut u64) -> u64 {
     *carry = (codes & slashes) >> 63;
     escaped
 }
+
+/// The bytes of a block, by their place.
+#[cfg(target_arch = "x86_64")]
+static BYTES: [u8; 64] = {
+    let mut bytes = [0; 64];
+    let mut at = 0;
+    while at < 64 {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
 
 /// Work that is compiled once for each way to classify bytes.
 pub(super) trait Job {
@@ -254,6 +269,15 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
+    fn places(bits: u64, base: u16, out: &mut [u16; 64]) {
+        let mut places = [0; 64];
+        x86::Wide::load(&BYTES).compress(bits, &mut places);
+        for (to, place) in out.iter_mut().zip(places) {
+            *to = base.wrapping_add(place.into());
+        }
+    }
+
+    #[inline(always)]
     fn extract(bits: u64, wanted: u64) -> u64 {
         x86::extract(bits, wanted)
     }
@@ -306,6 +330,17 @@ macro_rules! by_equality {
         #[inline(always)]
         fn compress(block: &[u8; 64], wanted: u64, out: &mut [u8; 64]) {
             compress_each(block, wanted, out);
+        }
+
+        #[inline(always)]
+        fn places(mut bits: u64, base: u16, out: &mut [u16; 64]) {
+            for to in out {
+                if bits == 0 {
+                    break;
+                }
+                *to = base.wrapping_add(bits.trailing_zeros() as u16);
+                bits &= bits - 1;
+            }
         }
     };
 }

@@ -4,7 +4,7 @@
 //! looking for anything. Whatever is not expected there leaves the record to the reader of any order,
 //! so the fast way never decides anything alone.
 
-use std::marker::PhantomData;
+use memchr::memchr;
 
 use super::Problem;
 use super::quoted::Quoted;
@@ -81,9 +81,28 @@ impl Fields {
     }
 
     #[inline(always)]
-    fn set(&mut self, key: Key, start: usize, end: usize, escaped: bool) {
+    fn set(&mut self, key: Key, start: usize, end: usize) {
         self.spans[key as usize] = (start as u32, end as u32);
-        self.escaped |= u32::from(escaped) << key as u32;
+    }
+
+    /// Marks the values of `text` that hold backslashes; the first of them and the last are known. Nearly always
+    /// they stand in the list of groups, and nowhere else.
+    #[inline(always)]
+    fn mark_escaped(&mut self, text: &[u8], first: usize, last: usize) {
+        let (start, end) = self.spans[Key::Groups as usize];
+        if (start as usize..end as usize).contains(&first) && last < end as usize {
+            self.escaped = 1 << Key::Groups as u32;
+        } else {
+            self.mark_each_escaped(text);
+        }
+    }
+
+    #[cold]
+    fn mark_each_escaped(&mut self, text: &[u8]) {
+        for (index, &(start, end)) in self.spans.iter().enumerate() {
+            let value = text.get(start as usize..end as usize).unwrap_or_default();
+            self.escaped |= u32::from(memchr(b'\\', value).is_some()) << index;
+        }
     }
 
     /// Reads pairs as a server writes them and tells where they end; without an answer `self`, which must
@@ -144,116 +163,121 @@ impl Job for InOrder<'_, '_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> Option<usize> {
-        let InOrder { text, at, fields } = self;
-        let mut cursor = Cursor { text, at, base: at, stops: 0, slashes: 0, carry: 0, fields, isa: PhantomData::<I> };
-        cursor.load()?;
+        let text = self.text.get(self.at..)?;
+        let mut stops = Stops { places: [0; _], quotes: 0, first_slash: usize::MAX, last_slash: 0 };
+        stops.list::<I>(text)?;
+        let mut cursor = Cursor { text, origin: self.at, at: 0, places: &stops.places, passed: 0, fields: self.fields };
         cursor.expect(Key::Id, b" id=\"")?;
-        if cursor.accept(Key::Response, b" response=\"")?.is_none() {
+        if !cursor.accept(Key::Response, b" response=\"") {
             cursor.request()?;
         }
-        Some(cursor.at)
+        let Cursor { at, passed, .. } = cursor;
+        if passed > stops.quotes {
+            return None;
+        }
+        if stops.first_slash < at {
+            self.fields.mark_escaped(self.text, self.at + stops.first_slash, self.at + stops.last_slash);
+        }
+        Some(self.at + at)
+    }
+}
+
+/// Where values can end in a line: its quotes that are not escaped, and behind them its line feed.
+///
+/// They are listed before any value is read. Which of sixty-four bytes a value ends in cannot be foreseen, and to
+/// go on to the next sixty-four in the midst of values would be a branch that is mispredicted as often. Of a line
+/// longer than 64 KiB none are listed: it is left to the reader of any order.
+struct Stops {
+    places: [u16; Stops::MOST + 64],
+    /// How many quotes are listed.
+    quotes: usize,
+    /// Where the first backslash of the line stands, if it has any, and the last.
+    first_slash: usize,
+    last_slash: usize,
+}
+
+impl Stops {
+    /// As many as a record with all keys has.
+    const MOST: usize = 2 * KEYS.len();
+
+    /// Lists those of the line that `text` starts with, as far as a record needs them.
+    #[inline(always)]
+    fn list<I: Isa>(&mut self, text: &[u8]) -> Option<()> {
+        let (mut base, mut count, mut carry) = (0u16, 0, 0);
+        loop {
+            let rest = text.get(base.into()..).filter(|rest| !rest.is_empty())?;
+            let found = match rest.first_chunk() {
+                Some(block) => I::quotes(block),
+                None => I::quotes(&padded(rest, 0)),
+            };
+            let line = found.line_feed ^ found.line_feed.wrapping_sub(1);
+            let (feed, slash) = (found.line_feed & line, found.slash & line);
+            let quote = found.quote & line & !escaped(slash, &mut carry);
+            I::places(quote | feed, base, self.places.get_mut(count..)?.first_chunk_mut()?);
+            count += (quote | feed).count_ones() as usize;
+            if slash != 0 {
+                self.first_slash = self.first_slash.min(usize::from(base) + slash.trailing_zeros() as usize);
+                self.last_slash = usize::from(base) + 63 - slash.leading_zeros() as usize;
+            }
+            if feed != 0 || count > Stops::MOST || rest.len() <= 64 {
+                self.quotes = count - usize::from(feed != 0);
+                return Some(());
+            }
+            base = base.checked_add(64)?;
+        }
     }
 }
 
 /// Reads values one behind the other.
-struct Cursor<'a, 'f, I> {
+struct Cursor<'a, 'f> {
     text: &'a [u8],
+    /// Where `text` stands in what the fields are told of.
+    origin: usize,
     at: usize,
-    /// Where the sixty-four bytes begin that these are about; never behind `at`, nor behind a backslash.
-    base: usize,
-    /// The quotes that are not escaped, and the line feeds.
-    stops: u64,
-    slashes: u64,
-    /// Whether the byte behind them is escaped, as a bit.
-    carry: u64,
+    places: &'f [u16; Stops::MOST + 64],
+    /// So many quotes are behind us, if as many are listed.
+    passed: usize,
     fields: &'f mut Fields,
-    isa: PhantomData<I>,
 }
 
-impl<I: Isa> Cursor<'_, '_, I> {
+impl Cursor<'_, '_> {
     /// From the address on, a request line or a line of the one-line format.
     #[inline(always)]
     fn request(&mut self) -> Option<()> {
-        self.accept(Key::Stage, b" stage=\"")?;
+        self.accept(Key::Stage, b" stage=\"");
         self.expect(Key::Ip, b" ip=\"")?;
         self.expect(Key::Method, b" method=\"")?;
         self.expect(Key::User, b" user=\"")?;
         // Since 1.6.
-        self.accept(Key::Groups, b" groups=\"")?;
+        self.accept(Key::Groups, b" groups=\"");
         self.expect(Key::As, b" as=\"")?;
         // Since 1.5.
-        self.accept(Key::AsGroups, b" asgroups=\"")?;
+        self.accept(Key::AsGroups, b" asgroups=\"");
         // Since 1.22.
-        self.accept(Key::UserAgent, b" user-agent=\"")?;
+        self.accept(Key::UserAgent, b" user-agent=\"");
         self.expect(Key::Namespace, b" namespace=\"")?;
         self.expect(Key::Uri, b" uri=\"")?;
-        self.accept(Key::Response, b" response=\"")?;
+        self.accept(Key::Response, b" response=\"");
         Some(())
     }
 
     /// Takes this key and its value, or gives up.
     #[inline(always)]
     fn expect<const N: usize>(&mut self, key: Key, literal: &[u8; N]) -> Option<()> {
-        self.accept(key, literal)?
+        self.accept(key, literal).then_some(())
     }
 
-    /// Takes this key and its value, if it is next; gives up where the value is not closed.
+    /// Takes this key and its value, if it is next.
     #[inline(always)]
-    fn accept<const N: usize>(&mut self, key: Key, literal: &[u8; N]) -> Option<Option<()>> {
-        if self.text.get(self.at..)?.first_chunk() != Some(literal) {
-            return Some(None);
+    fn accept<const N: usize>(&mut self, key: Key, literal: &[u8; N]) -> bool {
+        if self.text.get(self.at..).and_then(|rest| rest.first_chunk()) != Some(literal) {
+            return false;
         }
-        let start = self.at + N;
-        self.at = start;
-        let escaped = self.pass_value()?;
-        if self.text.get(self.at) != Some(&b'"') {
-            return None;
-        }
-        self.fields.set(key, start, self.at, escaped);
-        self.at += 1;
-        Some(Some(()))
-    }
-
-    /// Goes on to the quote that ends the value, or to a line feed; tells whether a backslash stands before it.
-    #[inline(always)]
-    fn pass_value(&mut self) -> Option<bool> {
-        let mut escaped = false;
-        loop {
-            let ahead = self.at - self.base;
-            if ahead < 64 {
-                let (stops, slashes) = (self.stops >> ahead, self.slashes >> ahead);
-                if stops != 0 {
-                    self.at += stops.trailing_zeros() as usize;
-                    return Some(escaped | (slashes & stops.wrapping_sub(1) != 0));
-                }
-                escaped |= slashes != 0;
-                self.at = self.base + 64;
-            }
-            self.base = self.at;
-            self.load()?;
-        }
-    }
-
-    /// Looks at the sixty-four bytes from `base` on, as far as there are any.
-    #[inline(always)]
-    fn load(&mut self) -> Option<()> {
-        let rest = self.text.get(self.base..).filter(|rest| !rest.is_empty())?;
-        match rest.first_chunk() {
-            Some(block) => self.look_at(block),
-            None => self.look_at(&padded(rest, 0)),
-        }
-        Some(())
-    }
-
-    #[inline(always)]
-    fn look_at(&mut self, block: &[u8; 64]) {
-        let (marks, slashes) = (I::marks(block), I::equal(block, b'\\'));
-        (self.stops, self.slashes) = (marks, slashes);
-        if slashes | self.carry != 0 {
-            // A quote behind a backslash ends nothing; a line feed ends the line all the same.
-            let quotes = marks & I::equal(block, b'"') & !escaped(slashes, &mut self.carry);
-            self.stops = quotes | marks & I::equal(block, b'\n');
-        }
+        // The quote at the literal's end is the next one, and behind it comes the one that ends the value.
+        let end = self.places.get(self.passed + 1).map_or(0, |&end| usize::from(end));
+        self.fields.set(key, self.origin + self.at + N, self.origin + end);
+        (self.at, self.passed) = (end + 1, self.passed + 2);
+        true
     }
 }
 
@@ -335,5 +359,18 @@ mod tests {
         assert!(!agrees(br#" id="a" response="200" response="201""#));
         assert!(!agrees(br#" id="a"  response="200""#));
         assert!(!agrees(br#" id="a" response="200" "#));
+    }
+
+    #[test]
+    fn values_of_any_length_with_any_escapes() {
+        for length in (0..400).chain([8000, 65_000, 65_400, 65_536, 70_000]) {
+            for filler in ["a", r#"\""#, r"\\", r#"a\\\""#] {
+                let value: String = filler.chars().cycle().take(length / filler.len() * filler.len()).collect();
+                for key in ["namespace", "groups", "user", "id"] {
+                    let line = LINES[3].replacen(&format!(" {key}=\""), &format!(" {key}=\"{value}"), 1);
+                    assert_eq!(agrees(line.as_bytes()), line.len() <= 65_536, "{length} of {filler} in {key}");
+                }
+            }
+        }
     }
 }

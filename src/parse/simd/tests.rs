@@ -98,3 +98,30 @@ fn wanted_bytes_and_bits_close_ranks() {
         }
     }
 }
+
+struct Places(u64, u16);
+
+impl Job for Places {
+    type Output = [u16; 64];
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let mut places = [0; 64];
+        I::places(self.0, self.1, &mut places);
+        places
+    }
+}
+
+#[test]
+fn every_level_lists_the_same_places() {
+    let mut bits = 1u64;
+    for step in 0..2000u16 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let bits = [bits, bits & bits << 7, bits | bits >> 9, 0, u64::MAX][usize::from(step % 5)];
+        let base = if step % 7 == 0 { 65_472 } else { step };
+        let expected: Vec<u16> = (0..64).filter(|at| bits >> at & 1 == 1).map(|at| base + at).collect();
+        for level in Level::available() {
+            assert_eq!(at(level, Places(bits, base))[..expected.len()], expected, "{bits:x} {level:?}");
+        }
+    }
+}
