@@ -30,6 +30,11 @@ impl<'a> Query<'a> {
     /// The value of a parameter: that of the first one that can be decoded.
     pub(super) fn value(mut self, wanted: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
         while let Some(parameter) = self.next_parameter() {
+            // Most are another by their first byte, unless that is encoded.
+            let first = parameter.first();
+            if first != wanted.first() && !matches!(first, Some(b'%' | b'\\')) {
+                continue;
+            }
             let at = memchr(b'=', parameter);
             let (key, value) = parameter.split_at(at.unwrap_or(parameter.len()));
             // Encoding only makes a key longer.
