@@ -159,8 +159,20 @@ fn place(raw: &[u8]) -> usize {
     (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize % Lists::PLACES
 }
 
-/// A JSON array of one string.
+/// A JSON array of one string, which is nearly always an address, and mostly one of IPv4.
+#[inline]
 pub(super) fn single<'a>(value: &[u8], arena: &'a Bump) -> RawJson<'a> {
+    if let (Some(&first), Some(&last), 8..=15) = (value.first_chunk(), value.last_chunk(), value.len())
+        && is_plain(first)
+        && is_plain(last)
+    {
+        let out = arena.alloc([b'"'; 19]);
+        out[0] = b'[';
+        out[2..10].copy_from_slice(&first);
+        out[value.len() - 6..value.len() + 2].copy_from_slice(&last);
+        out[value.len() + 3] = b']';
+        return RawJson(&out[..value.len() + 4]);
+    }
     if value.iter().all(|b| matches!(b, b'0'..=b':' | b'a'..=b'f' | b'.')) {
         let out = arena.alloc_slice_fill_copy(value.len() + 4, b'"');
         out[2..value.len() + 2].copy_from_slice(value);
@@ -172,6 +184,19 @@ pub(super) fn single<'a>(value: &[u8], arena: &'a Bump) -> RawJson<'a> {
     push_string(value, &mut out);
     out.push(b']');
     RawJson(out.into_bump_slice())
+}
+
+/// Whether all bytes are digits, points, colons or slashes, which a JSON string holds as they are.
+#[inline]
+const fn is_plain(bytes: [u8; 8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let word = u64::from_le_bytes(bytes);
+    // The high bit of each byte that is at least a point, and of those beyond a colon; no sum carries if none of
+    // the bytes has its own.
+    let least = (word & !HIGH) + (0x80 - b'.' as u64) * EACH;
+    let beyond = (word & !HIGH) + (0x7f - b':' as u64) * EACH;
+    (!least | beyond | word) & HIGH == 0
 }
 
 fn push_string(value: &[u8], out: &mut BumpVec<'_, u8>) {
@@ -291,10 +316,24 @@ mod tests {
 
     #[test]
     fn an_address_is_a_list_of_one() {
-        for text in ["10.0.0.1", "fe80::1", "999.a", "", "x\"y", "<none>"] {
+        let mut texts: Vec<String> = Vec::new();
+        for text in
+            ["10.0.0.1", "192.168.100.200", "1.2.3.4", "fe80::1", "2001:db8::ff00", "999.a", "", "x\"y", "<none>"]
+        {
+            texts.push(text.into());
+            // Any other character in each place.
+            for at in 0..text.len() {
+                let others = (' '..='~').chain(['\u{7f}', '\u{80}', 'é', '中']);
+                texts.extend(others.map(|other| {
+                    text.chars().take(at).chain([other]).chain(text.chars().skip(at + 1)).collect::<String>()
+                }));
+            }
+        }
+        for text in texts {
             let arena = Bump::new();
-            let expected = serde_json::to_string(&[text]).unwrap().replace('<', "\\u003c").replace('>', "\\u003e");
-            assert_eq!(single(text.as_bytes(), &arena).0, expected.as_bytes());
+            let expected = serde_json::to_string(&[&text]).unwrap();
+            let expected = expected.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+            assert_eq!(single(text.as_bytes(), &arena).0, expected.as_bytes(), "{text}");
         }
     }
 
