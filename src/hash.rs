@@ -12,9 +12,9 @@ use crate::event::{Text, unescape_json};
 
 static SECRETS: LazyLock<RapidSecrets> = LazyLock::new(RapidSecrets::random);
 
-/// The hash of these bytes. It is mixed once less than it could be: what tells requests and groups apart is made of
-/// several by [`fold`], which mixes it again. That mixing would also tell lengths below four apart, of which the rest
-/// of the function sees the first, the middle and the last byte.
+/// The hash of these bytes. The last mixing is left out: it would spread hashes over a table, which [`fold`] does too
+/// for all that is told apart by several. But it would also tell lengths below four apart, of which the rest sees
+/// the first, the middle and the last byte.
 #[inline]
 pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {
     rapidhash_v3_micro_inline::<false, true>(bytes, &SECRETS) ^ bytes.len() as u64

@@ -6,6 +6,8 @@
 
 mod outcome;
 
+use hashbrown::HashMap;
+
 use super::groups::Groups;
 use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, RawJson, Text, Timestamp, decoded};
@@ -27,43 +29,22 @@ pub struct Tally {
     pub last: Option<Timestamp>,
     /// The audit id of the earliest.
     pub example: Option<Example>,
-    /// Earlier ones that may be repeats.
-    candidates: Vec<Example>,
 }
 
 /// A request's start and audit id.
 pub type Example = (Option<Timestamp>, Vec<u8>);
 
 impl Tally {
-    /// Notes a request, which may be an example.
-    pub fn observe(&mut self, event: &Event<'_>) {
-        let start = event.start();
-        let Some(id) = event.audit_id.map(Text::decode) else { return };
-        if self.example.as_ref().is_none_or(|(earliest, known)| (start, &*id) < (*earliest, known.as_slice())) {
-            self.candidates.push((start, id.into_owned()));
-        }
-    }
-
-    /// The noted request of that start, which is no candidate any more.
-    fn candidate(&mut self, start: Option<Timestamp>) -> Option<Example> {
-        let at = self.candidates.iter().position(|(time, _)| *time == start)?;
-        Some(self.candidates.swap_remove(at))
-    }
-
-    /// A noted request is a repeat, and no example.
-    pub fn retract(&mut self, repeat: &Measure) {
-        self.candidate(repeat.start);
-    }
-
     /// Counts a request.
     pub fn count(&mut self, measure: &Measure) {
         self.count += 1;
         self.first = self.first.into_iter().chain(measure.start).min();
         self.last = self.last.max(measure.start);
-        if let Some(example) = self.candidate(measure.start)
-            && self.example.as_ref().is_none_or(|earliest| example < *earliest)
-        {
-            self.candidates.retain(|candidate| *candidate < example);
+    }
+
+    /// Takes the earliest for an example.
+    fn offer(&mut self, example: Example) {
+        if self.example.as_ref().is_none_or(|earliest| example < *earliest) {
             self.example = Some(example);
         }
     }
@@ -81,6 +62,55 @@ impl Tally {
         let text = |id: Vec<u8>| String::from_utf8_lossy(&id).into_owned();
         let examples = self.example.into_iter().map(|(time, id)| (time, text(id))).collect();
         Evidence { requests: self.count, first: self.first, last: self.last, examples }
+    }
+}
+
+/// Tallies of groups. A request that may be an example has a slot of its own until it is known whether it counts.
+#[derive(Clone, Default)]
+pub(super) struct Tallies {
+    pub(super) groups: Groups<Tally>,
+    candidates: HashMap<u32, (u32, Example)>,
+    next: u32,
+}
+
+/// The slots of requests that may be examples have this bit; the others are those of groups.
+const CANDIDATE: u32 = 1 << 31;
+
+impl Tallies {
+    /// Notes a request with these values.
+    pub(super) fn note(&mut self, values: &[Option<Text<'_>>], event: &Event<'_>) -> Slot {
+        let group = self.groups.find_values(values);
+        let known = self.groups.get(group).and_then(|tally| tally.example.as_ref());
+        let start = event.start();
+        let is_earlier = |id: &[u8]| known.is_none_or(|(earliest, known)| (start, id) < (*earliest, known));
+        let Some(id) = event.audit_id.map(Text::decode).filter(|id| is_earlier(id)) else { return Slot(group) };
+        let slot = CANDIDATE | self.next;
+        self.next = (self.next + 1) % (CANDIDATE - 1);
+        self.candidates.insert(slot, (group, (start, id.into_owned())));
+        Slot(slot)
+    }
+
+    /// Counts requests.
+    pub(super) fn count(&mut self, requests: &[Measured]) {
+        for Measured { slot, measure } in requests.iter().filter(|request| request.slot != Slot::NONE) {
+            let candidate = self.candidates.remove(&slot.0);
+            let group = candidate.as_ref().map_or(slot.0, |(group, _)| *group);
+            let Some(tally) = self.groups.get_mut(group) else { continue };
+            tally.count(measure);
+            if let Some((_, example)) = candidate {
+                tally.offer(example);
+            }
+        }
+    }
+
+    /// A request is a repeat, and no example.
+    pub(super) fn retract(&mut self, slot: Slot) {
+        self.candidates.remove(&slot.0);
+    }
+
+    /// Joins two.
+    pub(super) fn merge(&mut self, other: Tallies) {
+        self.groups.merge(other.groups, Tally::merge);
     }
 }
 
@@ -219,7 +249,7 @@ pub struct Access {
 /// A partial answer to [`Access`].
 #[derive(Clone, Default)]
 pub struct AccessPartial {
-    groups: Groups<Tally>,
+    tallies: Tallies,
 }
 
 impl Question for Access {
@@ -260,31 +290,21 @@ impl Question for Access {
         values[FIELDS] = Some(Text::from(word));
         values[FIELDS + 1] = message;
         values[FIELDS + 2] = created.then_some(Text::from("created"));
-        let index = partial.groups.find_values(&values);
-        if let Some(tally) = partial.groups.get_mut(index) {
-            tally.observe(event);
-        }
-        Slot(index)
+        partial.tallies.note(&values, event)
     }
 
     fn amend(&self, _: &mut AccessPartial, _: Slot, _: Amendment) {}
 
     fn count(&self, partial: &mut AccessPartial, requests: &[Measured]) {
-        for Measured { slot, measure } in requests {
-            if let Some(tally) = partial.groups.get_mut(slot.0) {
-                tally.count(measure);
-            }
-        }
+        partial.tallies.count(requests);
     }
 
-    fn retract(&self, partial: &mut AccessPartial, slot: Slot, repeat: &Measure) {
-        if let Some(tally) = partial.groups.get_mut(slot.0) {
-            tally.retract(repeat);
-        }
+    fn retract(&self, partial: &mut AccessPartial, slot: Slot, _: &Measure) {
+        partial.tallies.retract(slot);
     }
 
     fn merge(&self, into: &mut AccessPartial, from: AccessPartial) {
-        into.groups.merge(from.groups, Tally::merge);
+        into.tallies.merge(from.tallies);
     }
 }
 
@@ -305,7 +325,7 @@ impl AccessPartial {
     /// All rights that were asked for, by user, request and outcome.
     pub fn finish(self) -> Vec<Asked> {
         let mut asked = Vec::new();
-        for (values, tally) in self.groups.into_groups().filter(|(_, tally)| tally.count > 0) {
+        for (values, tally) in self.tallies.groups.into_groups().filter(|(_, tally)| tally.count > 0) {
             let (fields, evidence) = (Fields::new(values), tally.evidence());
             add(&fields, evidence, &mut asked);
         }

@@ -9,8 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::access::{FIELDS, Fields, Outcome, Refusal, Tally, admission, asked_in_message, fields, outcome};
-use super::groups::Groups;
+use super::access::{FIELDS, Fields, Outcome, Refusal, Tallies, admission, asked_in_message, fields, outcome};
 use super::{Amendment, Measure, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;
@@ -26,7 +25,7 @@ pub struct Denied {
 /// A partial answer to [`Denied`].
 #[derive(Clone, Default)]
 pub struct DeniedPartial {
-    groups: Groups<Tally>,
+    tallies: Tallies,
     text: String,
 }
 
@@ -78,31 +77,21 @@ impl Question for Denied {
         values[FIELDS + 2] = Some(Text::from(code));
         values[FIELDS + 3] = event.user_agent;
         values[FIELDS + 4] = event.client_ip();
-        let index = partial.groups.find_values(&values);
-        if let Some(tally) = partial.groups.get_mut(index) {
-            tally.observe(event);
-        }
-        Slot(index)
+        partial.tallies.note(&values, event)
     }
 
     fn amend(&self, _: &mut DeniedPartial, _: Slot, _: Amendment) {}
 
     fn count(&self, partial: &mut DeniedPartial, requests: &[Measured]) {
-        for Measured { slot, measure } in requests {
-            if let Some(tally) = partial.groups.get_mut(slot.0) {
-                tally.count(measure);
-            }
-        }
+        partial.tallies.count(requests);
     }
 
-    fn retract(&self, partial: &mut DeniedPartial, slot: Slot, repeat: &Measure) {
-        if let Some(tally) = partial.groups.get_mut(slot.0) {
-            tally.retract(repeat);
-        }
+    fn retract(&self, partial: &mut DeniedPartial, slot: Slot, _: &Measure) {
+        partial.tallies.retract(slot);
     }
 
     fn merge(&self, into: &mut DeniedPartial, from: DeniedPartial) {
-        into.groups.merge(from.groups, Tally::merge);
+        into.tallies.merge(from.tallies);
     }
 }
 
@@ -177,7 +166,7 @@ impl DeniedPartial {
     /// The causes, those of most requests first.
     pub fn finish(self) -> Vec<Cause> {
         let mut causes = BTreeMap::<Key, Sum>::new();
-        for (values, tally) in self.groups.into_groups().filter(|(_, tally)| tally.count > 0) {
+        for (values, tally) in self.tallies.groups.into_groups().filter(|(_, tally)| tally.count > 0) {
             let (fields, count) = (Fields::new(values), tally.count);
             let own = |at| fields.extra(at).map(str::to_owned);
             let (key, name) = key_of(&fields);

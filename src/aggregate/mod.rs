@@ -1,8 +1,8 @@
 //! Questions asked of the log, answered from partial results.
 //!
 //! A [`Question`] makes an empty partial, lets it observe requests and count those that are no repeats,
-//! merges partials and leaves it to each question's own `finish` to give the plain answer. Empty is neutral and grouping is
-//! irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
+//! merges partials and leaves it to each question's own `finish` to give the plain answer. Empty is neutral
+//! and grouping is irrelevant, so the same code serves threads, files and machines. [`requests`] joins stages and
 //! halves into requests; [`evidence`] accounts for every byte. Nothing here reads or prints.
 
 pub mod access;

@@ -1,7 +1,7 @@
 //! Whom and what a log is about: the users, addresses, agents and objects of the requests that match, to be
 //! looked at next.
 //!
-//! Requests are grouped by all of these at once, so that a repeat can be taken back from each; the names are
+//! Requests are grouped by all of these at once, so that it is counted once what each of them is in; the names are
 //! told apart at the end. Memory follows the number of combinations.
 
 use std::collections::BTreeMap;

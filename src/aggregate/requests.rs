@@ -109,6 +109,8 @@ pub struct Observed {
     pub slot: Slot,
     /// Its measure.
     pub own: Measure,
+    /// The stages it consists of.
+    pub stages: Stages,
 }
 
 /// So many entries later a stage that should have been followed by another is given up. It bounds
@@ -228,10 +230,7 @@ impl Requests {
             if self.given_up.len() >= GIVEN_UP_KEPT {
                 self.count_given_up(listener);
             }
-            if let Some(earlier) = self.given_up.insert(identity.0, observed) {
-                // It was given up before, and forgotten since.
-                listener.count(&earlier);
-            }
+            self.given_up.insert(identity.0, observed);
         }
     }
 
@@ -242,17 +241,16 @@ impl Requests {
     }
 
     /// Settles a request after all if it was given up, and tells whether it was.
-    fn revive(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) -> bool {
+    fn revive(&mut self, identity: Identity, mut settled: Settled, listener: &mut impl Listener) -> bool {
         let Some(observed) = self.given_up.remove(&identity.0) else { return false };
+        listener.repeated_stages(observed.stages.shared(settled.stages));
+        settled.stages = settled.stages.and(observed.stages);
         listener.void(&observed);
         self.revived += 1;
         listener.amend(settled.owner, settled.slot, observed.own.sum);
         self.unfinished -= 1;
         match self.settled.get_mut(identity) {
-            Some(known) => {
-                listener.repeated_stages(known.stages.shared(settled.stages));
-                *known = Settled { stages: known.stages.and(settled.stages), ..settled };
-            }
+            Some(known) => *known = settled,
             None => self.settled.insert(identity, settled),
         }
         true
@@ -335,7 +333,9 @@ impl Requests {
     /// in it.
     #[inline]
     fn settle_new(&mut self, identity: Identity, settled: Settled) -> bool {
-        let is_known = self.responses.contains_key(&identity.0) || self.waiting.contains_key(&identity.0);
+        let is_known = self.responses.contains_key(&identity.0)
+            || self.waiting.contains_key(&identity.0)
+            || self.given_up.contains_key(&identity.0);
         !is_known && self.settled.insert_new(identity, settled)
     }
 
@@ -346,15 +346,17 @@ impl Requests {
     }
 
     fn wait(&mut self, identity: Identity, mut stage: Waiting, listener: &mut impl Listener) {
+        if let Some(observed) = self.given_up.get_mut(&identity.0) {
+            // It goes where the request will be counted.
+            listener.repeated_stages(observed.stages.shared(stage.stages));
+            observed.stages = observed.stages.and(stage.stages);
+            return observed.own.sum.add(stage.sum());
+        }
         if let Some(settled) = self.settled.get_mut(identity) {
             // Its request is settled: a stage that comes late, or one that was there before.
             listener.repeated_stages(settled.stages.shared(stage.stages));
             settled.stages = settled.stages.and(stage.stages);
             let settled = *settled;
-            if let Some(observed) = self.given_up.get_mut(&identity.0) {
-                // It goes where the request will be counted.
-                return observed.own.sum.add(stage.sum());
-            }
             return listener.amend(settled.owner, settled.slot, stage.sum());
         }
         if self.settled.is_far(identity) {
@@ -393,6 +395,10 @@ impl Requests {
         }
         if let Some(&mut settled) = self.settled.get_mut(identity) {
             return self.extra_response(settled, response, listener);
+        }
+        if self.settled.is_far(identity) {
+            // So was its request line.
+            return;
         }
         if let Some(first) = self.responses.get_mut(&identity.0) {
             // Its bytes belong to the request, wherever the request line turns up.

@@ -294,7 +294,7 @@ fn covered(times: TimeBuckets, gaps: &[Gap]) -> i64 {
     last.0.saturating_sub(first.0).saturating_add(width).saturating_sub(silent)
 }
 
-/// The width of periods, and those with requests: what was taken back leaves empty ones.
+/// The width of periods, and those with requests.
 fn filled(times: TimeBuckets) -> (i64, Vec<(Timestamp, u64)>) {
     let (width, mut periods) = times.finish();
     periods.retain(|(_, count)| *count > 0);

@@ -296,8 +296,9 @@ impl Journal {
         std::mem::replace(self, empty)
     }
 
-    /// Makes an empty journal of one that was absorbed, but for what was settled. The next chunk will hold much the same, and a list that
-    /// grows is copied; so it keeps its room, and for what waits the `buffers` of what does no more.
+    /// Makes an empty journal of one that was absorbed, but for what was settled. The next chunk will hold much
+    /// the same, and a list that grows is copied; so it keeps its room, and for what waits the `buffers` of what
+    /// does no more.
     pub(super) fn empty(&mut self, buffers: &mut Buffers) {
         self.entries.clear();
         self.waiting.clear();

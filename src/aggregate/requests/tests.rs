@@ -36,7 +36,8 @@ impl Listener for Counts {
     }
 
     fn unfinished(&mut self, request: &Waiting, _: Position) -> Observed {
-        Observed { owner: Owner(0), slot: LATE, own: Measure { sum: request.sum(), ..Measure::default() } }
+        let own = Measure { sum: request.sum(), ..Measure::default() };
+        Observed { owner: Owner(0), slot: LATE, own, stages: request.stages() }
     }
 
     fn count(&mut self, observed: &Observed) {
@@ -87,17 +88,17 @@ fn note(journal: &mut Journal, step: Step, counts: &mut Counts, other: &mut u64)
         Step::Others(count) if (count as usize) < Window::SIZE => journal.pass(position, count),
         Step::Others(count) => {
             for _ in 0..count {
-                *other += 2;
-                let measure = Measure::default();
-                journal.settle(Identity(*other), position, Slot::NONE, Stages::default(), measure);
+                *other += 1;
+                let (identity, measure) = (Identity(hash::fold(*other, 7)), Measure::default());
+                journal.settle(identity, position, Slot::NONE, Stages::default(), measure);
             }
         }
     }
 }
 
 /// What counts in the end, with a chunk for every so many steps.
-fn counts(steps: &[Step], chunk: usize) -> (Counts, Totals) {
-    let (mut requests, mut counts, mut other) = (Requests::default(), Counts::default(), 0);
+fn counts(mut requests: Requests, steps: &[Step], chunk: usize) -> (Counts, Totals) {
+    let (mut counts, mut other) = (Counts::default(), 0);
     for steps in steps.chunks(chunk) {
         let mut journal = Journal::default();
         steps.iter().for_each(|&step| note(&mut journal, step, &mut counts, &mut other));
@@ -120,7 +121,7 @@ fn what_is_given_up_is_counted_whole_and_once_wherever_chunks_are_cut() {
     let long = Others(PATIENCE as u32 - 40_000);
     let far = Others(3 * Window::SIZE as u32);
     // Requests, events, repeats and how many are unfinished.
-    let cases: [(&[Step], [u64; 4]); 7] = [
+    let cases: [(&[Step], [u64; 4]); 8] = [
         (&[received, long, long], [1, 1, 0, 1]),
         (&[received, long, long, Ends], [1, 2, 0, 0]),
         (&[received, long, long, started, Ends], [1, 3, 0, 0]),
@@ -128,11 +129,13 @@ fn what_is_given_up_is_counted_whole_and_once_wherever_chunks_are_cut() {
         (&[received, long, long, started, Others(9)], [1, 2, 0, 1]),
         // Forgotten by then, but not as one that may still end.
         (&[received, far, Ends, Others(100), Ends], [1, 3, 1, 0]),
-        (&[received, far, received, long, long], [2, 2, 0, 2]),
+        (&[received, far, started, Ends], [1, 3, 0, 0]),
+        (&[received, far, received, long, long], [1, 2, 1, 1]),
     ];
     for (case, (steps, expected)) in cases.into_iter().enumerate() {
-        for chunk in 1..=steps.len() {
-            let (counts, totals) = counts(steps, chunk);
+        for (chunk, several) in (1..=steps.len()).flat_map(|chunk| [(chunk, false), (chunk, true)]) {
+            let requests = if several { Requests::of_several_logs() } else { Requests::default() };
+            let (counts, totals) = counts(requests, steps, chunk);
             let sum = counts.sums.values().fold(Amendment::default(), |mut sum, one| {
                 sum.add(*one);
                 sum

@@ -88,10 +88,15 @@ impl Window {
         self.young.insert(identity.0, settled);
     }
 
-    /// Whether a request was settled before those of late.
+    /// Whether a request was settled before those of late, and is none of them: one that was given up may have been
+    /// settled again.
     #[inline]
     pub(super) fn is_far(&self, identity: Identity) -> bool {
-        self.far.as_ref().is_some_and(|far| far.contains(identity.0))
+        self.far.as_ref().is_some_and(|far| far.contains(identity.0)) && !self.is_near(identity)
+    }
+
+    fn is_near(&self, identity: Identity) -> bool {
+        self.young.contains_key(&identity.0) || self.old.contains_key(&identity.0)
     }
 
     /// Remembers a request unless it is there already, and tells whether it was not.

@@ -1,12 +1,12 @@
 //! The slowest requests: exactly the first so many by latency, wherever they stand.
 //!
-//! Only so many are held at a time. A copy of a request takes no place of its own, so that taking it back
-//! leaves none empty: requests are told apart here as everywhere, by what identifies them, and rank by
-//! latency, then by arrival and audit id, which all copies share. A request that was given up and ended
-//! after all does leave a place empty; some are held in reserve for that.
+//! Only so many are held at a time. Copies of a request are one row: requests are told apart here as everywhere,
+//! by what identifies them, and rank by latency, then by arrival and audit id, which all copies share. Those of
+//! which is not known yet whether they are repeats stand apart, so that they push out none that counts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use hashbrown::HashMap;
 
@@ -70,15 +70,24 @@ struct Kept {
     request: SlowRequest,
 }
 
-/// So many that may be repeats are held at least: more than the rows wanted, since some may be.
+/// A row that may be a repeat, so many times.
+#[derive(Clone, Debug)]
+struct Pending {
+    kept: Kept,
+    copies: u64,
+}
+
+/// So many of those are held at least: more than the rows wanted, since some may be repeats.
 const PENDING: usize = 4096;
 
 /// A partial answer to [`Slowest`].
 #[derive(Clone, Debug, Default)]
 pub struct SlowestPartial {
     kept: BTreeMap<Rank, Kept>,
-    /// Those that may be repeats of others, by slot. What is none is counted soon.
-    pending: HashMap<u32, (Rank, Kept)>,
+    /// Those that may be repeats of others. What is none is counted soon.
+    pending: BTreeMap<Arc<Rank>, Pending>,
+    /// Which of them has which slot; it may be held no more.
+    slots: HashMap<u32, Weak<Rank>>,
     next: u32,
     /// Requests that have a latency.
     timed: u64,
@@ -110,16 +119,34 @@ impl SlowestPartial {
         }
     }
 
-    /// Lets go of the fastest of too many that may be repeats.
-    fn bound(&mut self, count: usize) {
-        if self.pending.len() / 2 < count.max(PENDING) {
-            return;
+    /// Holds a row that may be a repeat, and lets go of the fastest of too many.
+    fn hold(&mut self, rank: Rank, kept: Kept, count: usize) -> Slot {
+        let rank = Arc::new(rank);
+        let slot = Slot(self.next);
+        self.next = self.next.wrapping_add(1) % UNRANKED.0;
+        let known = self.pending.get_key_value(&rank).map(|(known, _)| Arc::clone(known));
+        self.slots.insert(slot.0, Arc::downgrade(known.as_ref().unwrap_or(&rank)));
+        let pending = self.pending.entry(rank).or_insert_with(|| Pending { kept: kept.clone(), copies: 0 });
+        pending.copies += 1;
+        if kept.position < pending.kept.position {
+            pending.kept = kept;
         }
-        let mut ranks: Vec<&Rank> = self.pending.values().map(|(rank, _)| rank).collect();
-        let last = ranks.select_nth_unstable(count.max(PENDING)).1.clone();
-        // Copies are one row; one of them is kept.
-        let mut is_kept = false;
-        self.pending.retain(|_, (rank, _)| *rank < last || *rank == last && !std::mem::replace(&mut is_kept, true));
+        while self.pending.len() > count.max(PENDING) {
+            self.pending.pop_last();
+        }
+        slot
+    }
+
+    /// The row of that slot, which is held for it no more.
+    fn release(&mut self, slot: Slot) -> Option<(Arc<Rank>, Kept)> {
+        let rank = self.slots.remove(&slot.0)?.upgrade()?;
+        let pending = self.pending.get_mut(&rank)?;
+        pending.copies -= 1;
+        let kept = match pending.copies {
+            0 => self.pending.remove(&rank)?.kept,
+            _ => pending.kept.clone(),
+        };
+        Some((rank, kept))
     }
 
     /// The answer: the first `count`.
@@ -153,11 +180,7 @@ impl Question for Slowest {
             return UNRANKED;
         }
         let kept = Kept { position: seen.position, request: request(seen.event, latency_us) };
-        let slot = Slot(partial.next);
-        partial.next = partial.next.wrapping_add(1) % UNRANKED.0;
-        partial.pending.insert(slot.0, (rank(seen.event, latency_us), kept));
-        partial.bound(self.count);
-        slot
+        partial.hold(rank(seen.event, latency_us), kept, self.count)
     }
 
     fn amend(&self, _: &mut SlowestPartial, _: Slot, _: Amendment) {}
@@ -165,14 +188,14 @@ impl Question for Slowest {
     fn count(&self, partial: &mut SlowestPartial, requests: &[Measured]) {
         for Measured { slot, .. } in requests.iter().filter(|request| request.slot != Slot::NONE) {
             partial.timed += 1;
-            if let Some((rank, kept)) = partial.pending.remove(&slot.0) {
-                partial.add(rank, kept, self.count);
+            if let Some((rank, kept)) = partial.release(*slot) {
+                partial.add(Arc::unwrap_or_clone(rank), kept, self.count);
             }
         }
     }
 
     fn retract(&self, partial: &mut SlowestPartial, slot: Slot, _: &Measure) {
-        partial.pending.remove(&slot.0);
+        partial.release(slot);
     }
 
     fn merge(&self, into: &mut SlowestPartial, from: SlowestPartial) {

@@ -67,7 +67,7 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
         } else {
             Default::default()
         };
-        Observed { owner: LATE, slot, own }
+        Observed { owner: LATE, slot, own, stages: request.stages() }
     }
 
     fn count(&mut self, observed: &Observed) {
@@ -121,7 +121,7 @@ impl<Q: Question> Listener for InOrder<'_, Q> {
             let (slot, measure) = observer::observe_waiting(question, partial, infos, request, position, &self.arena);
             question.count(partial, &[Measured { slot, measure }]);
         }
-        Observed { owner: LATE, slot: Slot::NONE, own: Measure::default() }
+        Observed { owner: LATE, slot: Slot::NONE, own: Measure::default(), stages: request.stages() }
     }
 
     /// It was counted where it was observed.
