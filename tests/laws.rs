@@ -67,7 +67,7 @@ fn observed<Q: Question>(question: &Q, events: &[Event<'_>], from: usize) -> Q::
         }
         let measure = Measure::of(event, Amendment { bytes: event.raw.len() as u64, events: 1 });
         if index % 7 == 0 {
-            question.retract(&mut partial, slot, &measure);
+            question.retract(&mut partial, slot);
         } else {
             question.count(&mut partial, &[Measured { slot, measure }]);
         }

@@ -299,7 +299,7 @@ impl Question for Access {
         partial.tallies.count(requests);
     }
 
-    fn retract(&self, partial: &mut AccessPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut AccessPartial, slot: Slot) {
         partial.tallies.retract(slot);
     }
 

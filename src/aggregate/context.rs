@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use super::rows::WriteRow;
-use super::{Amendment, Measure, Position, Question, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::query::Filter;
 
 /// The question: all requests as rows, and which of them match.
@@ -61,7 +61,7 @@ impl Question for InContext {
 
     fn amend(&self, _: &mut ContextPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut ContextPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut ContextPartial, slot: Slot) {
         if let Some(row) = partial.rows.get_mut(slot.0 as usize) {
             row.repeat = true;
         }

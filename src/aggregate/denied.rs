@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::access::{FIELDS, Fields, Outcome, Refusal, Tallies, admission, asked_in_message, fields, outcome};
-use super::{Amendment, Measure, Measured, Question, Seen, Slot};
+use super::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::Filter;
 use crate::rbac::least::{Evidence, Expand, Grant, Use, least, short_hash, slug};
@@ -86,7 +86,7 @@ impl Question for Denied {
         partial.tallies.count(requests);
     }
 
-    fn retract(&self, partial: &mut DeniedPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut DeniedPartial, slot: Slot) {
         partial.tallies.retract(slot);
     }
 

@@ -24,7 +24,7 @@ use self::note::{Note, What};
 use self::pods::{Names, Pods};
 use self::terminations::Termination;
 use super::notes::Notes;
-use super::{Amendment, Measure, Position, Question, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::event::{Event, Timestamp};
 use crate::query::Filter;
 
@@ -112,7 +112,7 @@ impl Question for Disruptions {
 
     fn amend(&self, _: &mut DisruptionsPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut DisruptionsPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut DisruptionsPartial, slot: Slot) {
         if slot == Slot::NONE || slot.0 & STATUS == 0 {
             partial.notes.drop(slot);
         } else if let Some(writes) = partial.statuses.get_mut((slot.0 ^ STATUS) as usize) {

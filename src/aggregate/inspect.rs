@@ -278,7 +278,7 @@ impl Question for Inspect {
         }
     }
 
-    fn retract(&self, partial: &mut Findings, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut Findings, slot: Slot) {
         if let Some(&slip) = partial.slips.get(slot.0 as usize) {
             partial.retract(slip);
         }

@@ -195,7 +195,7 @@ pub trait Question: Sync {
 
     /// Takes back what was noted of a request that turned out to be a repeat of an earlier one. It is not
     /// counted.
-    fn retract(&self, _partial: &mut Self::Partial, _slot: Slot, _repeat: &Measure) {}
+    fn retract(&self, _partial: &mut Self::Partial, _slot: Slot) {}
 
     /// Joins two partials. Associative; commutative unless [`Question::IN_ORDER`].
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);

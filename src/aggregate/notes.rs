@@ -4,7 +4,7 @@
 //! side by side. [`Noting`] collects them in any order; [`Notes::finish`] gives them in the order of
 //! the input, without repeats. Memory follows what is noted, so a note holds what is needed and no more.
 
-use super::{Amendment, Measure, Position, Question, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::query::Filter;
 
 /// Takes a note of a request, if it is worth one.
@@ -79,7 +79,7 @@ impl<T: Send> Question for Noting<'_, T> {
 
     fn amend(&self, _: &mut Notes<T>, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut Notes<T>, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut Notes<T>, slot: Slot) {
         partial.drop(slot);
     }
 

@@ -84,7 +84,7 @@ pub trait Listener {
     /// More is known about an observed request.
     fn amend(&mut self, owner: Owner, slot: Slot, amendment: Amendment);
     /// An observed request is a repeat of one before, and does not count.
-    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: &Measure);
+    fn repeat(&mut self, owner: Owner, slot: Slot);
     /// So many stages were seen before.
     fn repeated_stages(&mut self, count: u64);
     /// A two-line pair has met: observe and count it now, and tell where. `position` is that of the half that
@@ -177,8 +177,8 @@ impl Requests {
                         settled += 1;
                     }
                     Entry::Pair => {
-                        let Measured { slot, measure } = &mut journal.settled[settled];
-                        if !self.settle_pair(identity, Settled::pair(owner, *slot), measure, listener) {
+                        let Measured { slot, .. } = &mut journal.settled[settled];
+                        if !self.settle_pair(identity, Settled::pair(owner, *slot), listener) {
                             *slot = Slot::NONE;
                             self.join_anew(identity, journal, (settled, halves), position, listener);
                         }
@@ -269,7 +269,7 @@ impl Requests {
         if !is_given_up && self.settled.is_far(identity) {
             let before = earlier.map_or(Stages::default(), |stage| stage.stages());
             listener.repeated_stages(settled.stages.and(before).count());
-            listener.repeat(settled.owner, settled.slot, own);
+            listener.repeat(settled.owner, settled.slot);
             return false;
         }
         if let Some(stage) = earlier {
@@ -285,7 +285,7 @@ impl Requests {
         listener.repeated_stages(first.stages.shared(settled.stages));
         first.stages = first.stages.and(settled.stages);
         let first = *first;
-        listener.repeat(settled.owner, settled.slot, own);
+        listener.repeat(settled.owner, settled.slot);
         // What was read of the request stays with it.
         listener.amend(first.owner, first.slot, own.sum);
         false
@@ -294,16 +294,10 @@ impl Requests {
     /// Settles a two-line pair that met within its chunk, and tells whether it counts: it does not if it is a repeat,
     /// or its halves belong to others.
     #[inline]
-    fn settle_pair(
-        &mut self,
-        identity: Identity,
-        settled: Settled,
-        own: &Measure,
-        listener: &mut impl Listener,
-    ) -> bool {
+    fn settle_pair(&mut self, identity: Identity, settled: Settled, listener: &mut impl Listener) -> bool {
         let counts = !self.settled.is_far(identity) && self.settle_new(identity, settled);
         if !counts {
-            listener.repeat(settled.owner, settled.slot, own);
+            listener.repeat(settled.owner, settled.slot);
         }
         counts
     }

@@ -4,7 +4,7 @@
 //! by the place of the record that settled each request, so a pair that met across chunks stands
 //! where it belongs.
 
-use super::{Amendment, Measure, Position, Question, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::event::{Event, Timestamp};
 use crate::query::Filter;
 
@@ -107,7 +107,7 @@ impl Question for Rows<'_> {
 
     fn amend(&self, _: &mut RowsPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut RowsPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut RowsPartial, slot: Slot) {
         if let Some(row) = partial.rows.get_mut(slot.0 as usize) {
             row.repeat = true;
         }

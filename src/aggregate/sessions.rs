@@ -12,7 +12,7 @@ pub use target::{Kind, Target};
 
 use super::notes::Notes;
 use super::requests::settles;
-use super::{Amendment, Measure, Position, Question, Seen, Slot};
+use super::{Amendment, Position, Question, Seen, Slot};
 use crate::event::{Copy, Event, Stage, Text, Timestamp, Uri, is_shell};
 use crate::query::Filter;
 use pod::Change;
@@ -109,7 +109,7 @@ impl Question for Sessions {
     fn amend(&self, _: &mut SessionsPartial, _: Slot, _: Amendment) {}
 
     /// A creation that repeats another one says nothing new, so it may stay.
-    fn retract(&self, partial: &mut SessionsPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut SessionsPartial, slot: Slot) {
         partial.sessions.drop(slot);
     }
 

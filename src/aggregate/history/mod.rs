@@ -31,7 +31,7 @@ use bodies::Packer;
 use std::sync::Arc;
 
 use super::notes::Notes;
-use super::{Amendment, Measure, Question, Seen, Slot};
+use super::{Amendment, Question, Seen, Slot};
 use crate::event::{Event, ObjectReference, Text};
 use crate::query::{Filter, Objects};
 
@@ -142,7 +142,7 @@ impl Question for History {
 
     fn amend(&self, _: &mut HistoryPartial, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut HistoryPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut HistoryPartial, slot: Slot) {
         partial.notes.drop(slot);
     }
 

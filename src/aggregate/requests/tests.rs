@@ -25,7 +25,7 @@ impl Listener for Counts {
         self.add(slot, amendment);
     }
 
-    fn repeat(&mut self, _: Owner, _: Slot, _: &Measure) {}
+    fn repeat(&mut self, _: Owner, _: Slot) {}
 
     fn repeated_stages(&mut self, count: u64) {
         self.repeated_stages += count;

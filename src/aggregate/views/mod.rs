@@ -14,7 +14,7 @@ pub mod watches;
 
 use super::groups::{Groups, encode};
 use super::key::Key;
-use super::{Amendment, Measure, Question, Seen, Slot};
+use super::{Amendment, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;
 
@@ -190,7 +190,7 @@ impl<T: Send + Ord> Question for Picking<'_, T> {
 
     fn amend(&self, _: &mut Picked<T>, _: Slot, _: Amendment) {}
 
-    fn retract(&self, partial: &mut Picked<T>, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut Picked<T>, slot: Slot) {
         partial.drop(slot);
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use hashbrown::HashMap;
 
 use super::trackers::{longest_part, trackers};
-use crate::aggregate::{Amendment, Measure, Measured, Position, Question, Seen, Slot};
+use crate::aggregate::{Amendment, Measured, Position, Question, Seen, Slot};
 use crate::event::{Event, Text, Timestamp};
 use crate::query::Filter;
 
@@ -194,7 +194,7 @@ impl Question for Slowest {
         }
     }
 
-    fn retract(&self, partial: &mut SlowestPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut SlowestPartial, slot: Slot) {
         partial.release(slot);
     }
 

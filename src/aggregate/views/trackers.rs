@@ -11,7 +11,7 @@ use super::{Picked, Values, quantile};
 use crate::aggregate::groups::Groups;
 use crate::aggregate::key::Key;
 use crate::aggregate::stats::Stats;
-use crate::aggregate::{Amendment, Measure, Measured, Question, Seen, Slot};
+use crate::aggregate::{Amendment, Measured, Question, Seen, Slot};
 use crate::event::{Event, Text};
 use crate::query::{Filter, parse_duration};
 
@@ -236,7 +236,7 @@ impl Question for Trackers {
         }
     }
 
-    fn retract(&self, partial: &mut TrackersPartial, slot: Slot, _: &Measure) {
+    fn retract(&self, partial: &mut TrackersPartial, slot: Slot) {
         let (_, facts) = partial.of_slot(slot);
         facts.for_each(|fact| partial.times.drop(Slot(fact)));
     }

@@ -20,10 +20,10 @@ impl<Q: Question> Merger<'_, '_, Q> {
         }
     }
 
-    fn retract(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
+    fn retract(&mut self, owner: Owner, slot: Slot) {
         match self.mail.get(owner.0 as usize) {
-            Some(mailbox) => mailbox.repeat(slot, *repeat),
-            None => self.question.retract(&mut self.late, slot, repeat),
+            Some(mailbox) => mailbox.repeat(slot),
+            None => self.question.retract(&mut self.late, slot),
         }
     }
 
@@ -40,9 +40,9 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
         }
     }
 
-    fn repeat(&mut self, owner: Owner, slot: Slot, repeat: &Measure) {
+    fn repeat(&mut self, owner: Owner, slot: Slot) {
         if slot != Slot::NONE {
-            self.retract(owner, slot, repeat);
+            self.retract(owner, slot);
         }
     }
 
@@ -76,7 +76,7 @@ impl<Q: Question> Listener for Merger<'_, '_, Q> {
 
     fn void(&mut self, observed: &Observed) {
         if observed.slot != Slot::NONE {
-            self.retract(observed.owner, observed.slot, &observed.own);
+            self.retract(observed.owner, observed.slot);
         }
     }
 }
@@ -94,9 +94,9 @@ pub(super) struct InOrder<'l, Q: Question> {
 impl<Q: Question> Listener for InOrder<'_, Q> {
     fn amend(&mut self, _: Owner, _: Slot, _: Amendment) {}
 
-    fn repeat(&mut self, _: Owner, slot: Slot, repeat: &Measure) {
+    fn repeat(&mut self, _: Owner, slot: Slot) {
         if slot != Slot::NONE {
-            self.question.retract(self.partial, slot, repeat);
+            self.question.retract(self.partial, slot);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::aggregate::{Measure, Measured, Question, Slot};
+use crate::aggregate::{Measured, Question, Slot};
 use crate::scan::lock;
 
 /// What the merger tells a thread about requests it observed: they were repeats, or they count. The thread reads it
@@ -12,14 +12,14 @@ pub(in crate::scan) struct Mailbox(Mutex<Mail>);
 
 #[derive(Default)]
 struct Mail {
-    repeats: Vec<(Slot, Measure)>,
+    repeats: Vec<Slot>,
     settled: Vec<Vec<Measured>>,
 }
 
 impl Mailbox {
     /// This request was a repeat.
-    pub(super) fn repeat(&self, slot: Slot, repeat: Measure) {
-        lock(&self.0).repeats.push((slot, repeat));
+    pub(super) fn repeat(&self, slot: Slot) {
+        lock(&self.0).repeats.push(slot);
     }
 
     /// These requests count.
@@ -30,8 +30,8 @@ impl Mailbox {
     /// Counts what counts, and gives one of the lists it stood in, to be written again.
     pub(in crate::scan) fn open<Q: Question>(&self, question: &Q, partial: &mut Q::Partial) -> Vec<Measured> {
         let Mail { repeats, mut settled } = std::mem::take(&mut *lock(&self.0));
-        for (slot, repeat) in &repeats {
-            question.retract(partial, *slot, repeat);
+        for slot in repeats {
+            question.retract(partial, slot);
         }
         for requests in &settled {
             question.count(partial, requests);
