@@ -35,6 +35,8 @@ pub(super) struct Window {
     none_is_old: bool,
     /// Those before, if they matter.
     far: Option<Far>,
+    /// Whether none of the entries at hand is among those.
+    none_is_far: bool,
 }
 
 impl Window {
@@ -53,14 +55,15 @@ impl Window {
     /// nothing waits for what another finds, so that the memory answers several at once.
     pub(super) fn look_ahead(&mut self, entries: &[Noted]) {
         let (mut young, mut old) = (0, 0);
-        for Noted { identity, entry, .. } in entries {
-            if !matches!(entry, Entry::Gone | Entry::Passed(_)) {
-                young += usize::from(self.young.contains_key(&identity.0));
-                old += usize::from(self.old.contains_key(&identity.0));
-            }
+        let asked = entries.iter().filter(|noted| !matches!(noted.entry, Entry::Gone | Entry::Passed(_)));
+        let hashes = asked.map(|noted| noted.identity.0);
+        for hash in hashes.clone() {
+            young += usize::from(self.young.contains_key(&hash));
+            old += usize::from(self.old.contains_key(&hash));
         }
         // Both are counted so that both are looked for; mostly none is there.
         self.none_is_old = young + old == 0;
+        self.none_is_far = self.far.as_ref().is_none_or(|far| !far.may_hold_one(hashes));
     }
 
     /// Makes room for more. Each larger table is written anew, page by page, so there are few of them; a second
@@ -79,6 +82,7 @@ impl Window {
             self.none_is_old = false;
             if let Some(far) = &mut self.far {
                 far.extend(self.young.keys().copied());
+                self.none_is_far = false;
             }
             self.young.clear();
         }
@@ -92,7 +96,7 @@ impl Window {
     /// settled again.
     #[inline]
     pub(super) fn is_far(&self, identity: Identity) -> bool {
-        self.far.as_ref().is_some_and(|far| far.contains(identity.0)) && !self.is_near(identity)
+        !self.none_is_far && self.far.as_ref().is_some_and(|far| far.contains(identity.0)) && !self.is_near(identity)
     }
 
     fn is_near(&self, identity: Identity) -> bool {
