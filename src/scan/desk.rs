@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Ticket;
-use super::reel::{Batch, Reel};
+use super::reel::{Batch, Reel, STOCK};
 use super::skim::Skim;
 use super::sought::{ReadOn, Sought};
 use crate::input::block::Block;
@@ -166,7 +166,7 @@ impl Desk {
         self.shelved.iter().sum::<usize>() > limit
     }
 
-    /// Puts a stream back with what was read of it. If nothing is in stock, that is kept there and
+    /// Puts a stream back with what was read of it. While there is room in stock, that is kept there and
     /// the stream comes back to be read on; else it comes back itself, to be parsed.
     pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, batch: Batch) -> Task {
         let source = batch.ticket.source;
@@ -175,16 +175,16 @@ impl Desk {
         reel.packing = batch.packing;
         if batch.is_last() {
             reel.ended = true;
-            if reel.stock.is_none() {
+            if reel.stock.is_empty() {
                 self.states[source] = State::Done;
             }
             return Task::Parse(batch);
         }
-        if reel.stock.is_some() || !stocks {
+        if reel.stock.len() >= STOCK || !stocks {
             reel.feed = Some(feed);
             return Task::Parse(batch);
         }
-        reel.stock = Some(batch);
+        reel.stock.push_back(batch);
         Task::Stream(reel.next_ticket(source), feed, self.buffers.pop().unwrap_or_default())
     }
 
@@ -248,7 +248,7 @@ impl Desk {
             }
             State::Stream(reel) => {
                 if let Some(batch) = reel.take_stock(full, allowed) {
-                    if reel.ended {
+                    if reel.ended && reel.stock.is_empty() {
                         self.states[source] = State::Done;
                     }
                     return Some(Task::Parse(batch));
@@ -263,7 +263,7 @@ impl Desk {
     /// What was read of a source and not parsed.
     fn take_read(&mut self, source: usize) -> Option<Task> {
         let State::Stream(reel) = &mut self.states[source] else { return None };
-        reel.stock.take().map(Task::Parse)
+        reel.stock.pop_front().map(Task::Parse)
     }
 
     /// What was wanted of a file has been absorbed: gives out more of it, or leaves the rest.

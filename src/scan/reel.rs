@@ -1,8 +1,10 @@
 //! A stream on the desk, and the batches read of it.
 //!
-//! Of a stream one batch is kept in stock, read but not parsed: whoever comes while another thread
-//! reads takes it and need not wait, and where unpacking takes longer than parsing, one thread
+//! Of a stream a few batches are kept in stock, read but not parsed: whoever comes while another thread
+//! reads takes one and need not wait, and where unpacking takes longer than parsing, one thread
 //! unpacks all the time.
+
+use std::collections::VecDeque;
 
 use super::Ticket;
 use crate::input::decompress::Packing;
@@ -17,7 +19,8 @@ pub(super) struct Reel {
     pub(super) next: u64,
     /// How it is packed, once something was read.
     pub(super) packing: Packing,
-    pub(super) stock: Option<Batch>,
+    /// What was read and waits to be parsed, in input order.
+    pub(super) stock: VecDeque<Batch>,
 }
 
 /// What was read of a stream, to be parsed.
@@ -30,13 +33,17 @@ pub(super) struct Batch {
     pub(super) failure: Option<String>,
 }
 
+/// So many batches are kept in stock. Both reading and parsing take now more, now less time than the other, and
+/// with one alone a thread would wait now and then.
+pub(super) const STOCK: usize = 3;
+
 /// When its stream is this many chunks ahead, a batch in stock is parsed in any case: all that is
 /// parsed of what stands behind it waits on the shelf.
 const STOCK_LAG: u64 = 8;
 
 impl Reel {
     pub(super) fn new(feed: Box<StreamFeed>) -> Self {
-        Reel { feed: Some(feed), ended: false, next: 0, packing: Packing::Plain, stock: None }
+        Reel { feed: Some(feed), ended: false, next: 0, packing: Packing::Plain, stock: VecDeque::new() }
     }
 
     pub(super) const fn next_ticket(&mut self, source: usize) -> Ticket {
@@ -45,12 +52,12 @@ impl Reel {
         ticket
     }
 
-    /// The batch in stock, if it may be worked on and the stream is in other hands, far ahead, or may
+    /// The first batch in stock, if it may be worked on and the stream is in other hands, far ahead, or may
     /// not be read on.
     pub(super) fn take_stock(&mut self, full: bool, allowed: impl Fn(u64) -> bool) -> Option<Batch> {
-        let chunk = self.stock.as_ref()?.ticket.chunk;
+        let chunk = self.stock.front()?.ticket.chunk;
         let wanted = full || self.feed.is_none() || self.next > chunk + STOCK_LAG;
-        if wanted && allowed(chunk) { self.stock.take() } else { None }
+        if wanted && allowed(chunk) { self.stock.pop_front() } else { None }
     }
 }
 
