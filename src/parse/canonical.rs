@@ -23,6 +23,9 @@ use crate::event::{Event, Format, ObjectReference, RawJson, ResponseStatus, Stag
 /// How such a line begins.
 pub(super) const HEAD: &[u8; 56] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"";
 
+/// So many blocks, and one more, are looked through at once [where that pays](Isa::LOOKS_AHEAD).
+const AHEAD: usize = 8;
+
 /// Reads canonical events, one after the other.
 pub struct Canonical {
     level: Level,
@@ -124,9 +127,10 @@ struct Cursor<'a, I> {
     at: usize,
     /// Where the event must have ended.
     limit: usize,
-    /// Where the sixty-four bytes begin that `marks` is about. Never behind `at` when a string begins.
+    /// Where the blocks begin that `marks` are about.
     base: usize,
-    marks: Marks,
+    /// The quotes, backslashes and line feeds of the blocks from `base` on.
+    marks: [Marks; AHEAD + 1],
     isa: PhantomData<I>,
 }
 
@@ -135,7 +139,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
     #[inline(always)]
     fn behind_head(text: &'a [u8], start: usize, limit: usize) -> Self {
         let at = start + HEAD.len();
-        Cursor { text, at, limit, base: at.wrapping_sub(64), marks: 0, isa: PhantomData }
+        Cursor { text, at, limit, base: at.wrapping_sub(64 * AHEAD), marks: [0; AHEAD + 1], isa: PhantomData }
     }
 
     #[inline(always)]
@@ -170,25 +174,53 @@ impl<'a, I: Isa> Cursor<'a, I> {
     /// The next quote, backslash or line feed.
     #[inline(always)]
     fn mark(&mut self) -> Option<usize> {
-        let ahead = self.at.wrapping_sub(self.base);
-        if ahead < 64 {
-            let rest = self.marks >> ahead;
+        let known = if I::LOOKS_AHEAD { 64 * AHEAD } else { 64 };
+        let mut at = self.at;
+        loop {
+            if at.wrapping_sub(self.base) >= known {
+                self.find_marks(at)?;
+            }
+            let (block, bit) = ((at - self.base) / 64 % AHEAD, (at - self.base) % 64);
+            let mut rest = self.marks[block] >> bit;
+            if I::LOOKS_AHEAD {
+                // Sixty-four bytes of two blocks: where they meet makes no difference then, and there is no branch
+                // that would often be foreseen wrongly.
+                rest |= self.marks[block + 1] << 1 << (63 - bit);
+            }
             if rest != 0 {
-                return Some(self.at + rest.trailing_zeros() as usize);
+                return Some(at + rest.trailing_zeros() as usize);
             }
+            at += if I::LOOKS_AHEAD { 64 } else { 64 - bit };
         }
-        self.base = self.base.wrapping_add(64).max(self.at);
-        while self.base < self.limit {
-            self.marks = match self.text.get(self.base..).and_then(|rest| rest.first_chunk::<64>()) {
+    }
+
+    /// Finds the marks of the blocks that begin here.
+    #[inline(always)]
+    fn find_marks(&mut self, at: usize) -> Option<()> {
+        if at >= self.limit {
+            return None;
+        }
+        let rest = self.text.get(at..)?;
+        self.base = at;
+        if !I::LOOKS_AHEAD {
+            self.marks[0] = match rest.first_chunk() {
                 Some(block) => I::marks(block),
-                None => I::marks(&padded(&self.text[self.base..], 0)),
+                None => I::marks(&padded(rest, 0)),
             };
-            if self.marks != 0 {
-                return Some(self.base + self.marks.trailing_zeros() as usize);
-            }
-            self.base += 64;
+            return Some(());
         }
-        None
+        match rest.first_chunk() {
+            Some(blocks) => self.find_marks_of(blocks),
+            None => self.find_marks_of(&padded(rest, 0)),
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn find_marks_of(&mut self, blocks: &[u8; 64 * (AHEAD + 1)]) {
+        for (marks, block) in self.marks.iter_mut().zip(blocks.as_chunks().0) {
+            *marks = I::marks(block);
+        }
     }
 
     /// Takes the rest of a string whose opening quote is behind us.

@@ -65,6 +65,10 @@ impl Classes {
 
 /// A way to classify bytes.
 pub(super) trait Isa {
+    /// Whether finding marks takes so little that they are best found before they are wanted: nobody waits for them
+    /// then, but those behind the end of a line are found in vain.
+    const LOOKS_AHEAD: bool;
+
     /// The quotes, backslashes and line feeds.
     fn marks(block: &[u8; 64]) -> Marks;
 
@@ -225,6 +229,8 @@ struct Avx512;
 
 #[cfg(target_arch = "x86_64")]
 impl Isa for Avx512 {
+    const LOOKS_AHEAD: bool = true;
+
     #[inline(always)]
     fn marks(block: &[u8; 64]) -> Marks {
         let bytes = x86::Wide::load(block);
@@ -350,6 +356,8 @@ struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
 impl Isa for Avx2 {
+    const LOOKS_AHEAD: bool = false;
+
     by_equality!(x86::Double);
 
     #[inline(always)]
@@ -367,6 +375,8 @@ impl Isa for Avx2 {
 struct Portable;
 
 impl Isa for Portable {
+    const LOOKS_AHEAD: bool = false;
+
     by_equality!(Words);
 
     #[inline(always)]
