@@ -39,6 +39,31 @@ fn never_reads_behind_its_line() {
     }
 }
 
+#[test]
+fn strings_end_anywhere_among_blocks() {
+    let line = LOG.lines().find(|line| line.contains("\"userAgent\":\"")).expect("one that tells its client");
+    let (head, rest) = line.split_once("\"userAgent\":\"").expect("it does");
+    let (_, tail) = rest.split_once('"').expect("it ends");
+    for length in 0..1300 {
+        for end in ["", "\\\"", "\\\\", "\\u0041x"] {
+            let long = format!("{head}\"userAgent\":\"{}{end}\"{tail}", "a".repeat(length));
+            assert!(agrees(long.as_bytes()), "{length} {end}");
+            // More text stands behind it, as it does in a log, or only what its reader may not look at.
+            let text = format!("{long}\n{line}\n{line}\n{line}\n");
+            let (alone, arena) = (long.len(), Bump::new());
+            for level in Level::available() {
+                for limit in [alone, alone + 1, text.len()] {
+                    let mut event = Event::empty(&[], Format::V1);
+                    let found = Canonical::at(level).read(text.as_bytes(), 0, limit, &arena, &mut event);
+                    assert_eq!(found, Some(alone), "{length} {end} {limit}");
+                }
+                let mut event = Event::empty(&[], Format::V1);
+                assert_eq!(Canonical::at(level).read(text.as_bytes(), 0, alone - 1, &arena, &mut event), None);
+            }
+        }
+    }
+}
+
 /// Damages lines in every way bytes get damaged, and tells how many results were still canonical.
 fn damage(lines: &[&[u8]], rounds: usize, seed: u64) -> usize {
     let mut state = seed;
