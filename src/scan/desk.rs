@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Ticket;
-use super::reel::{Batch, Reel, STOCK};
+use super::reel::{Batch, Reel};
 use super::skim::Skim;
 use super::sought::{ReadOn, Sought};
 use crate::input::block::Block;
@@ -170,7 +170,8 @@ impl Desk {
     /// the stream comes back to be read on; else it comes back itself, to be parsed.
     pub(super) fn put_back(&mut self, feed: Box<StreamFeed>, batch: Batch) -> Task {
         let source = batch.ticket.source;
-        let stocks = self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
+        let stocks =
+            !self.closed && self.threads > 1 && source == self.front && !feed.is_live() && !self.is_full(source);
         let State::Stream(reel) = &mut self.states[source] else { return Task::Parse(batch) };
         reel.packing = batch.packing;
         if batch.is_last() {
@@ -180,7 +181,7 @@ impl Desk {
             }
             return Task::Parse(batch);
         }
-        if reel.stock.len() >= STOCK || !stocks {
+        if !stocks || !reel.has_room(&batch) {
             reel.feed = Some(feed);
             return Task::Parse(batch);
         }

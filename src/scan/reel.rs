@@ -35,7 +35,10 @@ pub(super) struct Batch {
 
 /// So many batches are kept in stock. Both reading and parsing take now more, now less time than the other, and
 /// with one alone a thread would wait now and then.
-pub(super) const STOCK: usize = 3;
+const STOCK: usize = 3;
+
+/// A batch that takes more is the only one in stock: its records are so long that there is time.
+const LARGE: usize = 4 << 20;
 
 /// When its stream is this many chunks ahead, a batch in stock is parsed in any case: all that is
 /// parsed of what stands behind it waits on the shelf.
@@ -50,6 +53,11 @@ impl Reel {
         let ticket = Ticket { source, chunk: self.next };
         self.next += 1;
         ticket
+    }
+
+    /// Whether this batch may be kept in stock too.
+    pub(super) fn has_room(&self, batch: &Batch) -> bool {
+        self.stock.is_empty() || (self.stock.len() < STOCK && batch.buffer.len() <= LARGE)
     }
 
     /// The first batch in stock, if it may be worked on and the stream is in other hands, far ahead, or may

@@ -80,7 +80,8 @@ impl Far {
     }
 
     /// Takes over a generation of requests, all or none: hashes differ from run to run, so that no order
-    /// within it means anything. None of them may be there yet.
+    /// within it means anything. One that is there already, because it had been given up and was settled after all,
+    /// is there twice, and forgotten when the younger is.
     pub(super) fn extend(&mut self, new: impl ExactSizeIterator<Item = u64> + Clone) {
         if self.generations.len() == Self::GENERATIONS {
             self.forget_oldest();

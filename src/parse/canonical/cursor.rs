@@ -58,6 +58,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
             if at.wrapping_sub(self.base) >= known {
                 self.find_marks(at)?;
             }
+            // It is less than that already; so nobody checks it again below.
             let (block, bit) = ((at - self.base) / 64 % AHEAD, (at - self.base) % 64);
             let mut rest = self.marks[block] >> bit;
             if I::LOOKS_AHEAD {
