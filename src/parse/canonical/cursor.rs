@@ -128,7 +128,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// Takes any value, proved sound.
     #[inline(always)]
-    pub(super) fn value(&mut self, room: &mut Room) -> Option<RawJson<'a>> {
+    fn value(&mut self, room: &mut Room) -> Option<RawJson<'a>> {
         if matches!(self.text.get(self.at)?, b'{' | b'[') {
             let start = self.at;
             self.at = container_end::<I>(self.text, start, self.limit, room)?;
@@ -156,7 +156,7 @@ impl<'a, I: Isa> Cursor<'a, I> {
 
     /// Takes the comma or the closing byte that stands behind an item; `true` when it closes.
     #[inline(always)]
-    pub(super) fn closes(&mut self, close: u8) -> Option<bool> {
+    fn closes(&mut self, close: u8) -> Option<bool> {
         let byte = *self.text.get(self.at)?;
         self.at += 1;
         if byte == close {
